@@ -1,0 +1,53 @@
+# Everything is installed under node_modules, Node 26 included: make, git, npm and any Node >= 20 are enough to begin.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+INSTALLED := node_modules/.package-lock.json
+SOURCES = $(shell git ls-files -co --exclude-standard '*.ts')
+
+.DEFAULT_GOAL := help
+
+help: ## Lists what there is.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(INSTALLED): package.json package-lock.json .npmrc
+	npm ci
+	@touch $@
+
+install: $(INSTALLED) ## Installs the dependencies; every other target does it by itself.
+
+run: $(INSTALLED) ## Serves the quick start on 127.0.0.1:8787; ARGS="-f FILE" for files of your own.
+	@exec node cli/main.ts run $(ARGS)
+
+test: $(INSTALLED) ## Runs all tests; ARGS=PATTERN for some.
+	$(JEST) $(ARGS)
+
+check: $(INSTALLED) ## Types, lint, format, architecture, drift of generated files.
+	tsc -p .
+	biome check --error-on-warnings .
+	node scripts/generate-api-types.ts --check
+	node scripts/embed-quick-start.ts --check
+	$(JEST) test/architecture.test.ts
+
+format: $(INSTALLED) ## Formats and applies safe lint fixes.
+	biome check --write .
+
+generate: $(INSTALLED) ## Rewrites what is derived from crds/.
+	node scripts/generate-api-types.ts
+	node scripts/embed-quick-start.ts
+
+golden: $(INSTALLED) ## Rewrites the expected output of the golden cases; read the diff.
+	GOLDEN=write $(JEST) test/operator/compile/golden
+
+build: dist/outrigger.cjs ## Bundles the command line into dist/outrigger.cjs.
+
+dist/outrigger.cjs: $(INSTALLED) $(SOURCES)
+	node scripts/bundle.ts
+
+bench: dist/outrigger.cjs ## Measures against nginx and writes test/bench/RESULTS.md.
+	node test/bench/bench.ts
+
+clean: ## Removes what was built; dependencies stay.
+	rm -rf dist .cache
+
+.PHONY: help install run test check format generate golden build bench clean
