@@ -1,0 +1,346 @@
+import { expect, test } from '@jest/globals'
+import { parseSidecarConfig } from '../../contract/parse.ts'
+
+// A document that uses every field once. Each case below breaks one thing of it.
+function fullDocument() {
+  return {
+    format: 1,
+    revision: '0123456789abcdef',
+    namespace: 'shop',
+    providers: [
+      {
+        id: 'ai/azure',
+        type: 'AzureOpenAI',
+        baseURL: 'https://example.openai.azure.com/openai',
+        apiVersion: '2024-10-21',
+        headers: [{ name: 'openai-project', value: 'search' }],
+        streamUsage: 'Requested',
+        credentials: [{ name: 'primary', file: 'credentials/ai.azure.primary', weight: 1 }],
+        models: [
+          {
+            name: 'gpt-5-mini',
+            upstreamName: 'mini',
+            price: { inputPicoUsd: 250000, cachedInputPicoUsd: 25000, cacheWritePicoUsd: 250000, outputPicoUsd: 0 },
+            contextWindow: 400000,
+          },
+        ],
+        timeouts: { connectMs: 5000, firstByteMs: 120000, idleMs: 60000, totalMs: 900000 },
+        connections: { max: 256, idleMs: 60000 },
+        tls: {
+          caBundle: '-----BEGIN CERTIFICATE-----',
+          serverName: 'llm.example.com',
+          clientCertificate: { certificateFile: 'credentials/crt', keyFile: 'credentials/key' },
+        },
+        egressProxy: { url: 'http://proxy.example:3128', credentialsFile: 'credentials/proxy' },
+      },
+    ],
+    routes: [
+      {
+        id: 'shop/chat',
+        workloads: {
+          matchLabels: { app: 'shop' },
+          matchExpressions: [{ key: 'tier', operator: 'In', values: ['web'] }],
+        },
+        rules: [
+          {
+            name: 'fast',
+            matches: [
+              {
+                models: [{ type: 'Glob', value: 'gpt-*' }],
+                headers: [{ name: 'x-team', type: 'Exact', value: 'search' }],
+                operations: ['Chat', 'Other'],
+              },
+            ],
+            backends: [{ provider: 'ai/azure', model: 'gpt-5-mini', weight: 1 }],
+            timeouts: { idleMs: 1 },
+            defaults: [{ name: 'temperature', value: 0.2 }],
+            overrides: [{ name: 'store', value: null }],
+          },
+          {
+            name: 'closed',
+            matches: [],
+            backends: [],
+            unavailable: 'ai/gone: ProviderNotFound',
+            timeouts: {},
+            defaults: [],
+            overrides: [],
+          },
+        ],
+      },
+    ],
+  }
+}
+
+/** The full document with one place changed; `remove` takes the place out. `path` is as problems write it. */
+function documentWith(path: string, value: unknown): unknown {
+  const root: unknown = fullDocument()
+  const keys = path.split(/[.[\]]+/).filter((key) => key !== '')
+  const last = keys.pop() ?? ''
+  let at = root as Record<string, unknown>
+  for (const key of keys) at = at[key] as Record<string, unknown>
+  if (value === remove) delete at[last]
+  else Object.defineProperty(at, last, { value, enumerable: true, configurable: true, writable: true })
+  return root
+}
+
+const remove = Symbol('remove')
+
+function problemsOf(text: string): string[] {
+  const parsed = parseSidecarConfig(text)
+  return 'problems' in parsed ? parsed.problems : []
+}
+
+function check(path: string, value: unknown, ...expected: string[]): void {
+  const what = value === remove ? 'removed' : JSON.stringify(value)
+  test(`${path} ${what} is refused`, () => {
+    expect(problemsOf(JSON.stringify(documentWith(path, value)))).toEqual(expected)
+  })
+}
+
+function checkText(
+  name: string,
+  text: string,
+  ...expected: (string | ReturnType<typeof expect.stringMatching>)[]
+): void {
+  test(`${name} is refused`, () => {
+    expect(problemsOf(text)).toEqual(expected)
+  })
+}
+
+test('a document with every field parses to itself', () => {
+  const document = fullDocument()
+  expect(parseSidecarConfig(JSON.stringify(document))).toEqual({ config: document })
+})
+
+test('a document without providers and routes parses', () => {
+  const document = { ...fullDocument(), providers: [], routes: [] }
+  expect(parseSidecarConfig(JSON.stringify(document))).toEqual({ config: document })
+})
+
+test('what was parsed cannot be changed, down to the values of body fields', () => {
+  const text = JSON.stringify(documentWith('routes[0].rules[0].defaults[0].value', { stop: [{ at: 'end' }] }))
+  const parsed = parseSidecarConfig(text)
+  const unfrozen: string[] = []
+  const visit = (value: unknown, at: string): void => {
+    if (typeof value !== 'object' || value === null) return
+    if (!Object.isFrozen(value)) unfrozen.push(at)
+    for (const [key, member] of Object.entries(value)) visit(member, `${at}.${key}`)
+  }
+  visit('config' in parsed ? parsed.config : undefined, 'config')
+  expect('config' in parsed).toBe(true)
+  expect(unfrozen).toEqual([])
+})
+
+test('a body field that nests deeper than the stack does not throw', () => {
+  const marker = '"deep"'
+  const text = JSON.stringify(documentWith('routes[0].rules[0].defaults[0].value', 'deep'))
+  const depth = 200_000
+  const parsed = parseSidecarConfig(text.replace(marker, '['.repeat(depth) + ']'.repeat(depth)))
+  expect('config' in parsed).toBe(true)
+})
+
+checkText('an empty file', '', expect.stringMatching(/^document: not JSON: /))
+checkText('half a document', '{"format":1,', expect.stringMatching(/^document: not JSON: /))
+checkText('a list', '[]', 'document: expected an object')
+checkText('null', 'null', 'document: expected an object')
+checkText(
+  'a newer format, whatever else it holds,',
+  '{"format":2,"plans":[]}',
+  'format: this sidecar reads format 1, the document has format 2; update the sidecar',
+)
+checkText(
+  'an older format',
+  '{"format":0}',
+  'format: this sidecar reads format 1, the document has format 0; update the operator',
+)
+checkText(
+  'an empty object',
+  '{}',
+  'format: missing',
+  'revision: missing',
+  'namespace: missing',
+  'providers: missing',
+  'routes: missing',
+)
+
+check('format', '1', 'format: expected 1')
+check('revision', '0123456789ABCDEF', 'revision: expected 16 lower-case hex digits')
+check('namespace', '', 'namespace: expected a non-empty string')
+check('limits', [], 'limits: unknown field')
+check('__proto__', {}, '__proto__: unknown field')
+check('providers', {}, 'providers: expected a list')
+check('providers[0]', 'ai/azure', 'providers[0]: expected an object')
+check('providers[0].id', 'azure', 'providers[0].id: expected namespace/name')
+check('providers[0].circuitBreaker', {}, 'providers[0].circuitBreaker: unknown field')
+check(
+  'providers[0].type',
+  'Bedrock',
+  'providers[0].type: expected one of OpenAI, AzureOpenAI, Anthropic, Gemini, OpenAICompatible',
+)
+check('providers[0].type', 'OpenAI', 'providers[0].apiVersion: allowed for AzureOpenAI only')
+
+for (const url of [
+  'api.openai.com/v1',
+  'ftp://api.openai.com',
+  'https://api.openai.com/',
+  'https://api.openai.com/v1?key=1',
+  'https://api.openai.com/v1#top',
+  'https://user:key@api.openai.com',
+  'https://api.openai .com',
+  'https://[1::2::3]',
+  'https://',
+]) {
+  check(
+    'providers[0].baseURL',
+    url,
+    'providers[0].baseURL: expected an http(s) URL without credentials, query, fragment or trailing slash',
+  )
+}
+
+check(
+  'providers[0].headers[0].name',
+  'OpenAI-Project',
+  'providers[0].headers[0].name: expected a lower-case header name',
+)
+check(
+  'providers[0].headers[0].value',
+  'a\r\nhost: evil',
+  'providers[0].headers[0].value: expected a header value of visible ASCII',
+)
+check('providers[0].streamUsage', true, 'providers[0].streamUsage: expected one of Requested, AsSent')
+
+for (const file of ['/etc/passwd', '../token', 'credentials/../../token', './key', 'credentials//key', 'a\\b', '']) {
+  check(
+    'providers[0].credentials[0].file',
+    file,
+    'providers[0].credentials[0].file: expected a relative path without ..',
+  )
+}
+
+check('providers[0].credentials[0].weight', 0, 'providers[0].credentials[0].weight: expected an integer ≥ 1')
+check(
+  'providers[0].credentials[0].weight',
+  1e6 + 1,
+  'providers[0].credentials[0].weight: expected an integer ≤ 1000000',
+)
+check('providers[0].credentials[0].value', 'sk-123', 'providers[0].credentials[0].value: unknown field')
+check('providers[0].models[0].upstreamName', remove, 'providers[0].models[0].upstreamName: missing')
+check('providers[0].models[0].contextWindow', 0, 'providers[0].models[0].contextWindow: expected an integer ≥ 1')
+check('providers[0].models[0].price', null, 'providers[0].models[0].price: expected an object')
+check(
+  'providers[0].models[0].price.outputPicoUsd',
+  0.5,
+  'providers[0].models[0].price.outputPicoUsd: expected an integer ≥ 0',
+)
+check(
+  'providers[0].models[0].price.inputPicoUsd',
+  2 ** 53,
+  'providers[0].models[0].price.inputPicoUsd: expected an integer ≤ 9007199254740991',
+)
+check('providers[0].timeouts.connectMs', 0, 'providers[0].timeouts.connectMs: expected an integer ≥ 1')
+check('providers[0].timeouts.connectMs', '5s', 'providers[0].timeouts.connectMs: expected an integer ≥ 1')
+check('providers[0].timeouts.totalMs', 86400001, 'providers[0].timeouts.totalMs: expected an integer ≤ 86400000')
+check('providers[0].timeouts.idleMs', remove, 'providers[0].timeouts.idleMs: missing')
+check('providers[0].connections.max', 0, 'providers[0].connections.max: expected an integer ≥ 1')
+check('providers[0].tls.insecureSkipVerify', true, 'providers[0].tls.insecureSkipVerify: unknown field')
+check(
+  'providers[0].tls.clientCertificate.keyFile',
+  '/key',
+  'providers[0].tls.clientCertificate.keyFile: expected a relative path without ..',
+)
+check(
+  'providers[0].egressProxy.url',
+  'https://proxy.example:3128',
+  'providers[0].egressProxy.url: expected http://host:port',
+)
+check('providers[0].egressProxy.url', 'http://proxy.example', 'providers[0].egressProxy.url: expected http://host:port')
+
+check('routes[0].workloads.matchLabels.app', 1, 'routes[0].workloads.matchLabels["app"]: expected a string')
+check('routes[0].workloads.matchExpressions', remove, 'routes[0].workloads.matchExpressions: missing')
+check(
+  'routes[0].workloads.matchExpressions[0].operator',
+  'Gt',
+  'routes[0].workloads.matchExpressions[0].operator: expected one of In, NotIn, Exists, DoesNotExist',
+)
+check(
+  'routes[0].workloads.matchExpressions[0].operator',
+  'Exists',
+  'routes[0].workloads.matchExpressions[0].values: not allowed with Exists',
+)
+check(
+  'routes[0].workloads.matchExpressions[0].values',
+  [],
+  'routes[0].workloads.matchExpressions[0].values: required with In',
+)
+check(
+  'routes[0].rules[0].matches[0].models[0].type',
+  'Regex',
+  'routes[0].rules[0].matches[0].models[0].type: expected one of Exact, Prefix, Glob',
+)
+check(
+  'routes[0].rules[0].matches[0].headers[0].name',
+  'X-Team',
+  'routes[0].rules[0].matches[0].headers[0].name: expected a lower-case header name',
+)
+check(
+  'routes[0].rules[0].matches[0].operations[1]',
+  'Batches',
+  'routes[0].rules[0].matches[0].operations[1]: expected one of Chat, Completions, Responses, Messages, Embeddings, Images, Audio, Rerank, Models, Other',
+)
+check(
+  'routes[0].rules[0].backends[0].provider',
+  'ai/openai',
+  'routes[0].rules[0].backends[0].provider: no provider has the id ai/openai',
+)
+check(
+  'routes[0].rules[0].backends[0].model',
+  'gpt-9',
+  'routes[0].rules[0].backends[0].model: ai/azure has no model "gpt-9"',
+)
+check('routes[0].rules[0].backends[0].weight', 0, 'routes[0].rules[0].backends: expected one with a weight above 0')
+check('routes[0].rules[0].backends[0].weight', -1, 'routes[0].rules[0].backends[0].weight: expected an integer ≥ 0')
+check('routes[0].rules[0].backends', [], 'routes[0].rules[0].unavailable: missing; a rule without backends says why')
+check('routes[0].rules[0].unavailable', 'why', 'routes[0].rules[0].unavailable: not allowed beside backends')
+check('routes[0].rules[1].unavailable', '', 'routes[0].rules[1].unavailable: expected a non-empty string')
+check('routes[0].rules[1].name', 'fast', 'routes[0].rules[1].name: "fast" is there already')
+check(
+  'routes[0].rules[0].timeouts.firstByteMs',
+  null,
+  'routes[0].rules[0].timeouts.firstByteMs: expected an integer ≥ 1',
+)
+check('routes[0].rules[0].defaults[0].value', remove, 'routes[0].rules[0].defaults[0].value: missing')
+check(
+  'routes[0].rules[0].overrides[1]',
+  { name: 'store', value: true },
+  'routes[0].rules[0].overrides[1].name: "store" is there already',
+)
+
+test('the same provider twice is refused', () => {
+  const document = fullDocument()
+  document.providers.push(...fullDocument().providers)
+  expect(problemsOf(JSON.stringify(document))).toEqual(['providers[1].id: "ai/azure" is there already'])
+})
+
+test('every problem is told at once, in the order of the fields', () => {
+  const document = fullDocument()
+  const text = JSON.stringify({ ...document, revision: '', routes: [{ rules: [null] }], providers: [{}] })
+  expect(problemsOf(text.replace('"namespace":"shop"', '"namespace":1'))).toEqual([
+    'revision: expected 16 lower-case hex digits',
+    'namespace: expected a non-empty string',
+    ...[
+      'id',
+      'type',
+      'baseURL',
+      'headers',
+      'streamUsage',
+      'credentials',
+      'models',
+      'timeouts',
+      'connections',
+      'tls',
+    ].map((field) => `providers[0].${field}: missing`),
+    'routes[0].id: missing',
+    'routes[0].workloads: missing',
+    'routes[0].rules[0]: expected an object',
+  ])
+})

@@ -1,0 +1,64 @@
+// Documents for tests of the sidecar: only what a case is about has to be written down.
+import type {
+  BackendConfig,
+  MatchConfig,
+  ModelConfig,
+  ProviderConfig,
+  RouteConfig,
+  RuleConfig,
+  SidecarConfig,
+} from '../../contract/sidecar-config.ts'
+
+export function sidecarConfig(document: Partial<SidecarConfig>): SidecarConfig {
+  return { format: 1, revision: '0000000000000000', namespace: 'shop', providers: [], routes: [], ...document }
+}
+
+/** `models` are names, `name=upstreamName` pairs, or whole models. */
+export function provider(
+  id: string,
+  type: ProviderConfig['type'],
+  models: readonly (string | ModelConfig)[] = [],
+  rest: Partial<ProviderConfig> = {},
+): ProviderConfig {
+  return {
+    id,
+    type,
+    baseURL: 'https://llm.example',
+    headers: [],
+    streamUsage: 'Requested',
+    credentials: [],
+    models: models.map((model) => (typeof model === 'string' ? modelConfig(model) : model)),
+    timeouts: { connectMs: 5000, firstByteMs: 120000, idleMs: 60000, totalMs: 900000 },
+    connections: { max: 256, idleMs: 60000 },
+    tls: {},
+    ...rest,
+  }
+}
+
+export function routeConfig(id: string, rules: RuleConfig[], labels: Record<string, string> = {}): RouteConfig {
+  return { id, workloads: { matchLabels: labels, matchExpressions: [] }, rules }
+}
+
+export function ruleConfig(name: string, rest: Partial<RuleConfig>): RuleConfig {
+  return { name, matches: [], backends: [], timeouts: {}, defaults: [], overrides: [], ...rest }
+}
+
+export function match(rest: Partial<MatchConfig>): MatchConfig {
+  return { models: [], headers: [], operations: [], ...rest }
+}
+
+/** Matches these names and no other. */
+export function exactly(...names: string[]): MatchConfig {
+  return match({ models: names.map((value) => ({ type: 'Exact', value })) })
+}
+
+/** `provider` or `provider model`. */
+export function backend(text: string, weight = 1): BackendConfig {
+  const [id = '', model] = text.split(' ')
+  return model === undefined ? { provider: id, weight } : { provider: id, model, weight }
+}
+
+function modelConfig(text: string): ModelConfig {
+  const [name = '', upstreamName = name] = text.split('=')
+  return { name, upstreamName }
+}
