@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { loadFiles } from '../../cli/files/load.ts'
+import { formatProblem } from '../../cli/files/problem.ts'
+import { CRDS } from './custom-resource-definitions.ts'
+
+const EXAMPLES = join(CRDS, 'examples')
+const files = readdirSync(EXAMPLES).sort()
+
+const ENVIRONMENT = Object.fromEntries(
+  [
+    'OPENAI_API_KEY',
+    'ANTHROPIC_API_KEY',
+    'GEMINI_API_KEY',
+    'AZURE_OPENAI_API_KEY',
+    'MISTRAL_API_KEY',
+    'PROXY_USER',
+    'PROXY_PASSWORD',
+    'CLIENT_CERTIFICATE',
+    'CLIENT_KEY',
+  ].map((name) => [name, `value of ${name}`]),
+)
+
+test.each(files)('%s loads without problem or warning, and says what it shows', async (file) => {
+  const options = { allowLoopback: 'Refuse', defaultNamespace: 'default' } as const
+  const { problems, warnings, objects } = await loadFiles([join(EXAMPLES, file)], ENVIRONMENT, options)
+  expect([...problems, ...warnings].map(formatProblem)).toEqual([])
+  expect(objects.providers.length + objects.routes.length).toBeGreaterThan(0)
+  expect(readFileSync(join(EXAMPLES, file), 'utf8')).toMatch(/^# .*\n# .*\n[^#]/)
+})
+
+test('every type of provider has an example', async () => {
+  const options = { allowLoopback: 'Refuse', defaultNamespace: 'default' } as const
+  const loaded = await Promise.all(files.map((file) => loadFiles([join(EXAMPLES, file)], ENVIRONMENT, options)))
+  const types = new Set(loaded.flatMap(({ objects }) => objects.providers.map(({ spec }) => spec.type)))
+  expect([...types].sort()).toEqual(['Anthropic', 'AzureOpenAI', 'Gemini', 'OpenAI', 'OpenAICompatible'])
+})
