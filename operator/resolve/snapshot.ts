@@ -1,0 +1,24 @@
+import type { LLMProvider } from '../api/llm-provider.ts'
+import type { LLMRoute } from '../api/llm-route.ts'
+
+/** What was there at one moment, of all namespaces and in any order: from watches, or from files. Admitted and defaulted. */
+export interface Snapshot {
+  readonly providers: readonly LLMProvider[]
+  readonly routes: readonly LLMRoute[]
+  readonly secrets: readonly SecretKeys[]
+  readonly namespaces: readonly NamespaceLabels[]
+}
+
+/** A Secret without its values: those never pass through resolve or compile. */
+export interface SecretKeys {
+  readonly namespace: string
+  readonly name: string
+  /** Such as `kubernetes.io/tls`; absent where a file does not say. */
+  readonly type?: string
+  readonly keys: readonly string[]
+}
+
+export interface NamespaceLabels {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+}
