@@ -1,0 +1,71 @@
+// What passes between the server and a dialect: a Call goes in, an Answer comes out. A dialect does no I/O and knows no
+// behaviour that concerns the transport; deliver.ts turns an Answer into bytes on a socket.
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Behaviour } from './behaviours.ts'
+import { ProviderError } from './errors.ts'
+import type { JsonObject } from './json.ts'
+
+export type Dialect = 'openai' | 'azure' | 'anthropic' | 'gemini'
+
+export interface Call {
+  readonly dialect: Dialect
+  readonly url: URL
+  /** What the `{names}` of the endpoint's path matched, decoded. */
+  readonly params: Readonly<Record<string, string>>
+  readonly headers: IncomingHttpHeaders
+  readonly bytes: Buffer
+  /** Undefined when the body is not a JSON object. */
+  readonly json: JsonObject | undefined
+  /** From the path or the body; empty when the request names none. */
+  readonly model: string
+  readonly behaviour: Behaviour
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number
+  /** A new id: the prefix and `length` letters and digits. The same run of requests gets the same ids. */
+  readonly id: (prefix: string, length: number) => string
+}
+
+export interface UnaryAnswer {
+  readonly kind: 'unary'
+  readonly status: number
+  /** Undefined: none is sent, as Azure does for an unknown deployment. */
+  readonly contentType: string | undefined
+  readonly body: string
+}
+
+export interface StreamAnswer {
+  readonly kind: 'stream'
+  readonly contentType: string
+  /** Framed and ready to send; drawn one at a time, so that a long stream is never held whole. */
+  readonly events: Iterable<string>
+  /** Frames an error body of the dialect so that its SDKs raise it. `sent`: the events that went out before. */
+  readonly frameError: (error: JsonObject, sent: number) => string
+}
+
+export type Answer = UnaryAnswer | StreamAnswer
+
+/** The JSON body. Throws ProviderError (400) when there is none. */
+export function bodyOf(call: Call): JsonObject {
+  if (call.json) return call.json
+  throw new ProviderError(400, 'We could not parse the JSON body of your request. It must be one valid JSON object.')
+}
+
+/** The model. Throws ProviderError (400) when the request names none. */
+export function modelOf(call: Call): string {
+  if (call.model !== '') return call.model
+  throw new ProviderError(400, 'you must provide a model parameter', { param: 'model' })
+}
+
+export function jsonAnswer(value: unknown): UnaryAnswer {
+  return { kind: 'unary', status: 200, contentType: 'application/json', body: JSON.stringify(value, null, 2) }
+}
+
+export function secondsOf(call: Call): number {
+  return Math.floor(call.nowMs / 1000)
+}
+
+/** One server-sent event; `name` only where the dialect uses names. */
+export function serverSentEvent(data: unknown, name?: string): string {
+  const line = `data: ${JSON.stringify(data)}\n\n`
+  return name === undefined ? line : `event: ${name}\n${line}`
+}
