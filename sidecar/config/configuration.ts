@@ -1,0 +1,88 @@
+// The configuration in force. What is published is adopted whole or not at all: a document that does not parse, or whose
+// TLS material cannot be used, leaves the last good one serving, and status, metric and log say why.
+import { parseSidecarConfig } from '../../contract/parse.ts'
+import { type Credentials, createCredentials } from '../upstream/credentials.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { createRuntime, type Runtime } from './runtime.ts'
+import type { Published } from './watch.ts'
+
+/** Swapped as one; a request keeps the one that it began with. */
+export interface Adopted {
+  readonly runtime: Runtime
+  readonly credentials: Credentials
+}
+
+export interface Rejection {
+  message: string
+  /** Milliseconds since the epoch. */
+  atMs: number
+}
+
+export interface ConfigurationEvents {
+  onAdopted(adopted: Adopted): void
+  onRejected(rejection: Rejection): void
+}
+
+export interface ConfigurationOptions {
+  podLabels: Readonly<Record<string, string>>
+  upstream: Upstream
+  /** Milliseconds since the epoch. */
+  wallClock(): number
+  events: ConfigurationEvents
+}
+
+export class Configuration {
+  readonly #options: ConfigurationOptions
+  #adopted: Adopted | undefined
+  #adoptedAtMs: number | undefined
+  #rejection: Rejection | undefined
+
+  constructor(options: ConfigurationOptions) {
+    this.#options = options
+  }
+
+  /** Undefined until a first document was adopted. */
+  get current(): Adopted | undefined {
+    return this.#adopted
+  }
+
+  /** Milliseconds since the epoch. */
+  get adoptedAtMs(): number | undefined {
+    return this.#adoptedAtMs
+  }
+
+  /** Why the newest document is not the one in force; undefined when it is. */
+  get rejection(): Rejection | undefined {
+    return this.#rejection
+  }
+
+  publish(published: Published): void {
+    if (published.document === undefined) {
+      // Not an error: a sidecar may start before its first document. But a document that was there is not given up.
+      if (this.#adopted !== undefined) this.reject('The document is gone; the last one stays in force.')
+      return
+    }
+    const parsed = parseSidecarConfig(published.document)
+    if ('problems' in parsed) return this.reject(parsed.problems.join('; '))
+    const runtime = createRuntime(parsed.config, this.#options.podLabels)
+    try {
+      this.#options.upstream.adopt(runtime.providers, published.files)
+    } catch (error) {
+      return this.reject(`TLS or egress proxy settings cannot be used: ${(error as Error).message}`)
+    }
+    this.#adopt({ runtime, credentials: createCredentials(runtime, published.files) })
+  }
+
+  /** Keeps what is in force and says why. `message` names file, object and field where there are such. */
+  reject(message: string): void {
+    this.#rejection = { message, atMs: this.#options.wallClock() }
+    this.#options.events.onRejected(this.#rejection)
+  }
+
+  #adopt(adopted: Adopted): void {
+    this.#adopted = adopted
+    this.#adoptedAtMs = this.#options.wallClock()
+    this.#rejection = undefined
+    this.#options.events.onAdopted(adopted)
+  }
+}

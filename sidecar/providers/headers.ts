@@ -1,0 +1,134 @@
+// Which of a client's headers a provider gets to see, and which are added.
+//
+// In: the head's raw headers. Out: one block of `name: value` lines, ready for the wire, in the client's order and
+// spelling. Never in it: what belongs to one connection (RFC 9110 §7.6.1), the client's credentials and billing, what a
+// browser adds, what speaks to Outrigger, and the framing and the key, which are the sender's. What a header means is
+// looked up by its spelling, remembered per provider: lower-casing a dozen names cost more than all the rest. A list of
+// what may pass, in place of what may not, was rejected: SDKs add headers with every release.
+import type { HeaderConfig } from '../../contract/sidecar-config.ts'
+
+type Fate = 'Keep' | 'Drop' | 'Connection' | 'Negotiable'
+
+/** The headers of one provider; lives as long as its Runtime. */
+export interface HeaderFilter {
+  readonly fateOf: (rawName: string) => Fate
+  /** Lines added to every request. */
+  readonly added: string
+  /** Line added when the client sent no such header; '' for none. */
+  readonly negotiable: string
+}
+
+const DROPPED: ReadonlySet<string> = new Set([
+  // Of this connection only.
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect',
+  // Written anew for the provider; the body is identity-encoded by now, and the answer must be, to be metered.
+  'host',
+  'content-length',
+  'content-encoding',
+  'accept-encoding',
+  // Credentials, and whose account pays.
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'ocp-apim-subscription-key',
+  'x-goog-api-key',
+  'x-goog-user-project',
+  'openai-organization',
+  'openai-project',
+  'anthropic-workspace-id',
+  'cookie',
+  // A browser's.
+  'origin',
+  'referer',
+])
+
+const DROPPED_PREFIXES = ['proxy-', 'sec-', 'x-outrigger-']
+
+/** Bounds of the remembered spellings: names come from clients. */
+const SPELLINGS_MAX = 2000
+const SPELLING_LENGTH_MAX = 64
+
+/**
+ * `configured` replace the client's headers of the same name, except the one of `negotiable`'s name, which replaces its
+ * value. Names are lower case.
+ */
+export function createHeaderFilter(
+  configured: readonly HeaderConfig[],
+  negotiable: HeaderConfig | undefined,
+): HeaderFilter {
+  const added = configured.filter(({ name }) => name !== negotiable?.name)
+  const replaced = new Set(added.map(({ name }) => name))
+  const known = new Map<string, Fate>()
+
+  return {
+    added: `accept-encoding: identity\r\n${added.map(line).join('')}`,
+    negotiable: negotiable ? line(configured.find(({ name }) => name === negotiable.name) ?? negotiable) : '',
+    fateOf(rawName) {
+      const remembered = known.get(rawName)
+      if (remembered !== undefined) return remembered
+      const name = rawName.toLowerCase()
+      const fate = name === negotiable?.name ? 'Negotiable' : replaced.has(name) ? 'Drop' : ordinaryFate(name)
+      if (known.size < SPELLINGS_MAX && rawName.length <= SPELLING_LENGTH_MAX) known.set(copy(rawName), fate)
+      return fate
+    },
+  }
+}
+
+/** The header block of a request to the provider: without host, framing and key, which the sender adds. */
+export function headerBlock(rawHeaders: readonly string[], filter: HeaderFilter): string {
+  let block = ''
+  let negotiated = false
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    const value = rawHeaders[i + 1] as string
+    const fate = filter.fateOf(name)
+    if (fate === 'Drop') continue
+    if (fate === 'Connection') {
+      if (!namesNoHeader(value)) return headerBlock(withoutConnectionHeaders(rawHeaders), filter)
+      continue
+    }
+    if (fate === 'Negotiable') negotiated = true
+    block += `${name}: ${value}\r\n`
+  }
+  return negotiated ? block + filter.added : block + filter.added + filter.negotiable
+}
+
+function ordinaryFate(name: string): Fate {
+  if (name === 'connection') return 'Connection'
+  return DROPPED.has(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix)) ? 'Drop' : 'Keep'
+}
+
+// What nearly every client sends: worth not scanning the headers twice.
+function namesNoHeader(connection: string): boolean {
+  return connection === 'keep-alive' || connection === 'close' || connection === 'Keep-Alive'
+}
+
+/** Less every `Connection` and every header that one of them names (RFC 9110 §7.6.1). */
+function withoutConnectionHeaders(rawHeaders: readonly string[]): string[] {
+  const named = new Set(['connection'])
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if ((rawHeaders[i] as string).toLowerCase() !== 'connection') continue
+    for (const token of (rawHeaders[i + 1] as string).split(',')) named.add(token.trim().toLowerCase())
+  }
+  const kept: string[] = []
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (!named.has(name.toLowerCase())) kept.push(name, rawHeaders[i + 1] as string)
+  }
+  return kept
+}
+
+function line({ name, value }: HeaderConfig): string {
+  return `${name}: ${value}\r\n`
+}
+
+// A name cut from a request's head can keep the whole head alive; a copy cannot.
+function copy(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
+}

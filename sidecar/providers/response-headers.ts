@@ -1,0 +1,62 @@
+// Which of a provider's headers the client gets to see: all but what belongs to one connection (RFC 9110 §7.6.1), the
+// framing, which the listener writes anew, and names that only Outrigger may set. Order and spelling stay.
+
+const DROPPED: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'content-length',
+  // Cookies are for the host that set them; the client talks to another one.
+  'set-cookie',
+  // Advertises the provider's other addresses, which would lead around this sidecar.
+  'alt-svc',
+])
+
+/** Bound of the remembered spellings: names come from providers. */
+const SPELLINGS_MAX = 2000
+
+/** Decides by the spelling, remembered: lower-casing a dozen names per answer cost more than the rest. */
+export class ResponseHeaderFilter {
+  readonly #known = new Map<string, boolean>()
+
+  /** A new flat list of name, value, … */
+  pass(rawHeaders: readonly string[]): string[] {
+    const kept: string[] = []
+    let named: Set<string> | undefined
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      const name = rawHeaders[i] as string
+      if (this.#passes(name)) kept.push(name, rawHeaders[i + 1] as string)
+      else if (name.length === 10) named = addConnectionOptions(named, name, rawHeaders[i + 1] as string)
+    }
+    return named === undefined ? kept : without(kept, named)
+  }
+
+  #passes(name: string): boolean {
+    const known = this.#known.get(name)
+    if (known !== undefined) return known
+    const lower = name.toLowerCase()
+    const passes = !DROPPED.has(lower) && !lower.startsWith('x-outrigger-')
+    if (this.#known.size < SPELLINGS_MAX) this.#known.set(name, passes)
+    return passes
+  }
+}
+
+function addConnectionOptions(named: Set<string> | undefined, name: string, value: string): Set<string> | undefined {
+  if (name.toLowerCase() !== 'connection' || value === 'keep-alive' || value === 'close') return named
+  const options = named ?? new Set<string>()
+  for (const option of value.split(',')) options.add(option.trim().toLowerCase())
+  return options
+}
+
+function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!names.has((headers[i] as string).toLowerCase())) kept.push(headers[i] as string, headers[i + 1] as string)
+  }
+  return kept
+}

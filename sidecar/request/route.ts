@@ -1,0 +1,188 @@
+// Who answers a request.
+//
+// In: the Runtime and a decoded request. Out: a Plan, or a Refusal that tells the caller what would work. The first rule
+// that matches decides alone: when it cannot serve, the request is refused and no later rule is tried, so that a broken
+// reference never moves traffic to where its owner did not send it. Among a rule's backends a draw by weight decides; a
+// pod that no route selects has no weights, there the document's order decides, so the same name always goes to the same
+// provider. A request without a model (files, batches, …) is never drawn: what one call stores, the next must find.
+// It never looks at load, limits or health; those order and filter a plan later.
+import type { Dialect, TimeoutsConfig } from '../../contract/sidecar-config.ts'
+import { type Backend, type Model, modelNamed, type Provider, type Rule, type Runtime } from '../config/runtime.ts'
+import { Refusal } from '../errors.ts'
+import type { DecodedRequest } from './decoded-request.ts'
+import type { BodyEdit } from './edit-body.ts'
+import { matches } from './match.ts'
+
+export interface Plan {
+  /** `namespace/name` of the LLMRoute and its rule; both undefined where none decided. */
+  readonly route: string | undefined
+  readonly rule: string | undefined
+  /** In the order in which they are made; at least one. */
+  readonly attempts: readonly Attempt[]
+}
+
+export interface Attempt {
+  readonly provider: Provider
+  /** Undefined for requests that name none. */
+  readonly model: Model | undefined
+  readonly timeouts: TimeoutsConfig
+  /** The rule's changes to the body. */
+  readonly edits: readonly BodyEdit[]
+}
+
+/** How many names a detail lists: enough to see what is meant, too few to fill a log. */
+const NAMES_MAX = 5
+const NAME_LENGTH_MAX = 120
+
+/** `random` returns [0, 1), as Math.random does. Throws Refusal. */
+export function route(runtime: Runtime, request: DecodedRequest, random: () => number): Plan {
+  const { model } = request
+  if (model === undefined) return planWithoutModel(runtime, request)
+  if (runtime.routes.length === 0) return planUnrouted(runtime, request, model)
+  const rule = firstMatch(runtime.rules, request)
+  if (rule === undefined) {
+    throw new Refusal('model_not_found', `No rule of ${routeNames(runtime)} matches ${quote(model)}.`)
+  }
+  const backend = draw(available(rule), request.dialect, model, random)
+  return planOf(rule, backend ?? refuseModel(rule.backends, request, model), model)
+}
+
+/** The one place that says whose clients a provider can answer. */
+export function speaks(provider: Provider, dialect: Dialect): boolean {
+  return provider.dialect === dialect
+}
+
+/** What a backend makes of the model that the client names; undefined when it does not serve it. */
+export function modelAt(backend: Backend, name: string): Model | undefined {
+  return backend.model ?? modelNamed(backend.provider, name, 'Client')
+}
+
+/** Backends of a pod without routes, for one name: those that list it, else those that take any. */
+export function unroutedBackends({ unrouted }: Runtime, dialect: Dialect, name: string): readonly Backend[] {
+  return unrouted.listed.get(name) ?? unrouted.open.filter(({ provider }) => speaks(provider, dialect))
+}
+
+function planUnrouted(runtime: Runtime, request: DecodedRequest, model: string): Plan {
+  const backends = unroutedBackends(runtime, request.dialect, model)
+  const backend = backends.find(({ provider }) => speaks(provider, request.dialect))
+  if (backend !== undefined) return planOf(undefined, backend, model)
+  if (backends.length > 0) return refuseModel(backends, request, model)
+  const callable = [...runtime.unrouted.listed]
+    .filter(([, candidates]) => candidates.some(({ provider }) => speaks(provider, request.dialect)))
+    .map(([name]) => name)
+  throw new Refusal(
+    'model_not_found',
+    callable.length === 0
+      ? noProvider(request.dialect)
+      : `No provider lists ${quote(model)}. Models that can be called here: ${list(callable)}.`,
+  )
+}
+
+function planWithoutModel(runtime: Runtime, request: DecodedRequest): Plan {
+  const rule = firstMatch(runtime.rules, request)
+  if (rule !== undefined) {
+    const backend = available(rule).find(({ provider }) => speaks(provider, request.dialect))
+    if (backend !== undefined) return planOf(rule, backend, undefined)
+    const others = list([...new Set(rule.backends.map(({ provider }) => provider.dialect))])
+    throw new Refusal('dialect_mismatch', `The backends of rule "${rule.name}" of ${rule.routeId} speak ${others}.`)
+  }
+  const providers = runtime.usable.filter((provider) => speaks(provider, request.dialect))
+  const [provider] = providers
+  if (provider === undefined) throw new Refusal('model_not_found', noProvider(request.dialect))
+  if (providers.length > 1) throw new Refusal('ambiguous_provider', howToChoose(providers, request))
+  const attempt = { provider, model: undefined, timeouts: provider.config.timeouts, edits: [] }
+  return { route: undefined, rule: undefined, attempts: [attempt] }
+}
+
+function firstMatch(rules: readonly Rule[], request: DecodedRequest): Rule | undefined {
+  for (const rule of rules) {
+    for (const match of rule.matches) if (matches(match, request)) return rule
+  }
+  return undefined
+}
+
+function available(rule: Rule): readonly Backend[] {
+  if (rule.unavailable === undefined) return rule.backends
+  throw new Refusal('rule_unavailable', `Rule "${rule.name}" of ${rule.routeId}: ${rule.unavailable}`)
+}
+
+/** A draw by weight among the backends that can serve; undefined when none can. */
+function draw(
+  backends: readonly Backend[],
+  dialect: Dialect,
+  model: string,
+  random: () => number,
+): Backend | undefined {
+  const able = (backend: Backend) => speaks(backend.provider, dialect) && modelAt(backend, model) !== undefined
+  const [first] = backends
+  if (first !== undefined && backends.length === 1) return able(first) ? first : undefined
+  const candidates = backends.filter(able)
+  let point = random() * candidates.reduce((sum, { weight }) => sum + weight, 0)
+  for (const candidate of candidates) {
+    point -= candidate.weight
+    if (point < 0) return candidate
+  }
+  return candidates.at(-1) // Rounding can leave the point at 0.
+}
+
+function planOf(rule: Rule | undefined, backend: Backend, model: string | undefined): Plan {
+  const { provider, timeouts, edits } = backend
+  const attempt = { provider, model: model === undefined ? undefined : modelAt(backend, model), timeouts, edits }
+  return { route: rule?.routeId, rule: rule?.name, attempts: [attempt] }
+}
+
+/** No backend can serve: because nobody has the model, or because who has it is addressed in another dialect. */
+function refuseModel(backends: readonly Backend[], request: DecodedRequest, model: string): never {
+  const other = backends.find((backend) => modelAt(backend, model) !== undefined)
+  if (other === undefined) throw new Refusal('model_not_found', `No backend of its rule has the model ${quote(model)}.`)
+  const { dialect } = other.provider
+  const article = dialect === 'Gemini' ? 'a' : 'an'
+  throw new Refusal(
+    'dialect_mismatch',
+    `${quote(model)} is served by ${article} ${dialect} provider: ${callInstead(dialect, request, model)}`,
+  )
+}
+
+const CONVERSATIONS: ReadonlySet<DecodedRequest['operation']> = new Set([
+  'Chat',
+  'Completions',
+  'Responses',
+  'Messages',
+])
+
+function callInstead(dialect: Dialect, { operation }: DecodedRequest, model: string): string {
+  if (!CONVERSATIONS.has(operation)) return `use an API of ${dialect}.`
+  return `call ${CONVERSATION_APIS[dialect](model)}.`
+}
+
+const CONVERSATION_APIS: Readonly<Record<Dialect, (model: string) => string>> = {
+  OpenAI: () => 'POST /v1/chat/completions',
+  Anthropic: () => 'POST /v1/messages',
+  Gemini: (model) => `POST /v1beta/models/${shorten(model)}:generateContent`,
+}
+
+function howToChoose(providers: readonly Provider[], { operation, dialect }: DecodedRequest): string {
+  const ids = list(providers.map(({ id }) => id))
+  return `The ${dialect} providers ${ids} could. An LLMRoute rule with operations: [${operation}], no models and one backend chooses.`
+}
+
+function noProvider(dialect: Dialect): string {
+  return `This pod may use no provider that speaks ${dialect}.`
+}
+
+function routeNames({ routes }: Runtime): string {
+  return `the ${routes.length === 1 ? 'route' : 'routes'} ${list(routes.map(({ id }) => id))}`
+}
+
+function list(names: readonly string[]): string {
+  const rest = names.length - NAMES_MAX
+  return rest > 0 ? `${names.slice(0, NAMES_MAX).join(', ')} and ${rest} more` : names.join(', ')
+}
+
+function quote(model: string): string {
+  return `"${shorten(model)}"`
+}
+
+function shorten(text: string): string {
+  return text.length > NAME_LENGTH_MAX ? `${text.slice(0, NAME_LENGTH_MAX)}…` : text
+}
