@@ -1,0 +1,133 @@
+// The sidecar's metrics: counted in plain fields while requests end, put into Prometheus' form when somebody scrapes.
+//
+// In: one RequestRecord per request, what becomes of configs, and callbacks for what others count. Out: a prom-client
+// registry. Label values come from the config and from our own tables, never from a client, and the number of label sets
+// is bounded (series.ts, gen-ai-series.ts). Counting does no I/O, allocates two lookup keys and takes well under 1 µs.
+import { Registry } from 'prom-client'
+import type { ProviderType } from '../../contract/sidecar-config.ts'
+import { type Counts, createCounts } from './counts.ts'
+import { registerConfig, registerGenAi, registerRequests, registerSurroundings, type Surroundings } from './families.ts'
+import { genAiOperationName, genAiProviderName } from './gen-ai.ts'
+import { createGenAiHistograms, type GenAiHistograms } from './gen-ai-series.ts'
+import { observe } from './histogram.ts'
+import { registerProcessMetrics } from './process-metrics.ts'
+import type { RequestRecord } from './request-record.ts'
+import { createSeries, type Series, type TargetSeries } from './series.ts'
+import type { AdoptedConfig } from './targets.ts'
+
+export interface MetricsOptions extends Surroundings {
+  /** Label sets of requests, tokens and costs. Default 2000. */
+  seriesMax?: number
+  /** GenAI histograms; 500 are rendered in about 10 ms. Default 500. */
+  histogramsMax?: number
+}
+
+export interface Metrics {
+  readonly registry: Registry
+  requestStarted(): void
+  /** Exactly once per requestStarted. */
+  requestEnded(record: RequestRecord): void
+  requestsInFlight(): number
+  /** See `adoptedConfig`. */
+  configAdopted(config: AdoptedConfig): void
+  /** The newest document was not adopted. */
+  configRejected(): void
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry()
+  const counts = createCounts()
+  const series = createSeries(options.seriesMax ?? 2000)
+  const genAi = createGenAiHistograms(options.histogramsMax ?? 500)
+  let providerTypes: ReadonlyMap<string, ProviderType> = new Map()
+
+  registerRequests(registry, counts, series)
+  registerConfig(registry, counts)
+  registerGenAi(registry, genAi)
+  registerSurroundings(registry, options)
+  registerProcessMetrics(registry)
+
+  return {
+    registry,
+    requestStarted() {
+      counts.inFlight++
+    },
+    requestEnded(record) {
+      counts.inFlight--
+      countRequest(counts, series, record)
+      observeGenAi(genAi, providerTypes.get(record.provider), record)
+    },
+    requestsInFlight: () => counts.inFlight,
+    configAdopted(config) {
+      counts.revision = config.revision
+      counts.adoptedAtMs = config.atMs
+      counts.rejected = 0
+      providerTypes = config.providerTypes
+      series.adopt(config.targets)
+      genAi.adopt(new Set(config.targets.map((target) => target.model)))
+    },
+    configRejected() {
+      counts.rejections++
+      counts.rejected = 1
+    },
+  }
+}
+
+function countRequest(counts: Counts, series: Series, record: RequestRecord): void {
+  const target = series.target(record.route ?? '', record.rule ?? '', record.provider, record.model)
+  series.outcome(target, record.operation, record.status, record.fault).count++
+  if (record.failure !== undefined) counts.failures[record.failure]++
+  if (record.usage === undefined) {
+    if (mustHaveUsage(record)) counts.usageMissing++
+    return
+  }
+  countUsage(counts, target, record)
+}
+
+function countUsage(counts: Counts, target: TargetSeries, { usage, costPicoUsd }: RequestRecord): void {
+  if (usage === undefined) return
+  target.inputTokens += usage.inputTokens
+  target.cachedInputTokens += usage.cachedInputTokens
+  target.cacheWriteTokens += usage.cacheWriteTokens
+  target.outputTokens += usage.outputTokens
+  target.reasoningTokens += usage.reasoningTokens
+  if (costPicoUsd === undefined) counts.costUnknown++
+  else target.costPicoUsd = (target.costPicoUsd ?? 0) + costPicoUsd
+}
+
+/** A generation that went well and told no usage escapes budgets, so it is counted. Reading a stored answer is none. */
+function mustHaveUsage(record: RequestRecord): boolean {
+  if (record.fault !== undefined || record.status >= 300 || record.method !== 'POST' || record.provider === '')
+    return false
+  switch (record.operation) {
+    case 'Chat':
+    case 'Completions':
+    case 'Responses':
+    case 'Messages':
+    case 'Embeddings':
+      return true
+    default:
+      return false
+  }
+}
+
+function observeGenAi(genAi: GenAiHistograms, type: ProviderType | undefined, record: RequestRecord): void {
+  if (type === undefined || record.operation === undefined) return
+  const operationName = genAiOperationName(record.operation, type)
+  if (operationName === undefined) return
+  const { usage } = record
+  const series = genAi.series(operationName, genAiProviderName(type), record.model)
+  observe(genAi.histogram(series, 'duration', errorType(record)), record.durationMs / 1000)
+  if (record.stream && record.firstByteMs !== undefined) {
+    observe(genAi.histogram(series, 'timeToFirstChunk', ''), record.firstByteMs / 1000)
+  }
+  if (usage === undefined) return
+  observe(genAi.histogram(series, 'tokenUsage', 'input'), usage.inputTokens)
+  observe(genAi.histogram(series, 'tokenUsage', 'output'), usage.outputTokens)
+}
+
+/** '' when it went well, our failure code, or the status that the provider answered with. */
+function errorType(record: RequestRecord): string {
+  if (record.failure !== undefined) return record.failure
+  return record.fault === undefined && record.status < 400 ? '' : String(record.status)
+}

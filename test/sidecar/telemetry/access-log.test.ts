@@ -1,0 +1,216 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { type AccessLogOptions, createAccessLog } from '../../../sidecar/telemetry/access-log.ts'
+import { createTimestamps, millis, quoted, usd } from '../../../sidecar/telemetry/json-text.ts'
+import { createRecord, type RequestRecord } from '../../../sidecar/telemetry/request-record.ts'
+import { record } from './records.ts'
+
+const NOW = Date.UTC(2026, 10, 21, 9, 5, 3, 7)
+
+beforeEach(() => {
+  jest.useFakeTimers()
+})
+
+afterEach(() => {
+  jest.useRealTimers()
+})
+
+/** A sink whose writes end when the test says so. */
+function slowSink() {
+  const writes: { text: string; done: () => void }[] = []
+  return { writes, write: (text: string, done: () => void) => void writes.push({ text, done }) }
+}
+
+function logTo(sink: ReturnType<typeof slowSink>, options: Partial<AccessLogOptions> = {}) {
+  return createAccessLog({ write: sink.write, now: () => NOW, ...options })
+}
+
+function lineOf(one: RequestRecord): string {
+  const sink = slowSink()
+  logTo(sink, { bufferBytes: 1 }).append(one)
+  return sink.writes[0]?.text ?? ''
+}
+
+test('a line tells everything about a request, in a fixed order', () => {
+  expect(lineOf(record({ stream: true, firstByteMs: 41.0426, durationMs: 1500 }))).toBe(
+    '{"time":"2026-11-21T09:05:03.007Z","level":"info","msg":"access","requestId":"0193f4c2-7c1e","method":"POST",' +
+      '"dialect":"OpenAI","operation":"Chat","stream":true,"route":"shop/chat","rule":"fast","provider":"ai/openai",' +
+      '"model":"gpt-5-mini","requestedModel":"fast","credential":"primary","attempts":1,"status":200,"fault":null,' +
+      '"failure":null,"firstByteMs":41.043,"durationMs":1500.000,"bytesIn":300,"bytesOut":4000,"inputTokens":100,' +
+      '"cachedInputTokens":40,"cacheWriteTokens":5,"outputTokens":30,"reasoningTokens":10,"costUsd":"0.0000015"}\n',
+  )
+})
+
+test('what is unknown is null, never empty or 0', () => {
+  const unknown = { ...createRecord('r1', 'GET', 5), status: 404, fault: 'caller', failure: 'unknown_path' } as const
+  expect(JSON.parse(lineOf(unknown))).toEqual({
+    time: '2026-11-21T09:05:03.007Z',
+    level: 'info',
+    msg: 'access',
+    requestId: 'r1',
+    method: 'GET',
+    dialect: null,
+    operation: null,
+    stream: false,
+    route: null,
+    rule: null,
+    provider: null,
+    model: null,
+    requestedModel: null,
+    credential: null,
+    attempts: 0,
+    status: 404,
+    fault: 'caller',
+    failure: 'unknown_path',
+    firstByteMs: null,
+    durationMs: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    inputTokens: null,
+    cachedInputTokens: null,
+    cacheWriteTokens: null,
+    outputTokens: null,
+    reasoningTokens: null,
+    costUsd: null,
+  })
+})
+
+test('a model name from a client can neither break the line nor fill it', () => {
+  const evil = '"}\n{"level":"error","x":"\u2028\ud800\u001b[31m'
+  const line = lineOf(record({ requestedModel: evil + 'é'.repeat(1000) }))
+  expect(line).toMatch(/^[\x20-\x7e]+\n$/)
+  expect(JSON.parse(line).requestedModel).toBe((evil + 'é'.repeat(1000)).slice(0, 256))
+})
+
+test.each([
+  ['plain', 'a-b_c/d.e:f@g ~', '"a-b_c/d.e:f@g ~"'],
+  ['quote and backslash', 'a"b\\c', '"a\\"b\\\\c"'],
+  ['control', 'a\nb\u007fc', '"a\\nb\\u007fc"'],
+  ['beyond ASCII', 'é\u2028😀', '"\\u00e9\\u2028\\ud83d\\ude00"'],
+  ['half a surrogate pair', '\ud83d', '"\\ud83d"'],
+])('quoted text: %s', (_name, value, expected) => {
+  expect(quoted(value, 100)).toBe(expected)
+})
+
+test.each([
+  [0, '0'],
+  [1, '0.000000000001'],
+  [250_000, '0.00000025'],
+  [1_000_000_000_000, '1'],
+  [12_340_000_000_000, '12.34'],
+  [9_007_199_254_740_991, '9007.199254740991'],
+])('%d pico-USD are %s USD, exactly', (pico, expected) => {
+  expect(usd(pico)).toBe(expected)
+})
+
+test.each([
+  [0, '0.000'],
+  [0.0004, '0.000'],
+  [0.0006, '0.001'],
+  [7.05, '7.050'],
+  [999.9999, '1000.000'],
+  [-0.1, '0.000'],
+])('%d milliseconds are written as %s', (value, expected) => {
+  expect(millis(value)).toBe(expected)
+})
+
+test('a timestamp is right within a second, across seconds and back', () => {
+  const timestamp = createTimestamps()
+  for (const ms of [NOW, NOW + 1.9, NOW + 993, NOW + 86_400_000, NOW - 1]) {
+    expect(timestamp(ms)).toBe(new Date(ms).toISOString())
+  }
+})
+
+test('lines are collected and written together after flushMs', () => {
+  const sink = slowSink()
+  const log = logTo(sink)
+  log.append(record({ requestId: 'a' }))
+  jest.advanceTimersByTime(99)
+  log.append(record({ requestId: 'b' }))
+  expect(sink.writes).toHaveLength(0)
+  jest.advanceTimersByTime(1)
+  expect(idsIn(sink.writes.map(({ text }) => text))).toEqual(['a', 'b'])
+  expect(sink.writes).toHaveLength(1)
+})
+
+test('a full buffer is written at once', () => {
+  const sink = slowSink()
+  const log = logTo(sink, { bufferBytes: 1000 })
+  for (const requestId of ['a', 'b', 'c']) log.append(record({ requestId }))
+  expect(sink.writes.map(({ text }) => idsIn([text]))).toEqual([['a', 'b']])
+})
+
+test('a second write waits for the first to be done', () => {
+  const sink = slowSink()
+  const log = logTo(sink, { bufferBytes: 1 })
+  for (const requestId of ['a', 'b', 'c']) log.append(record({ requestId }))
+  jest.advanceTimersByTime(1000)
+  expect(sink.writes.map(({ text }) => idsIn([text]))).toEqual([['a']])
+  sink.writes[0]?.done()
+  expect(sink.writes.map(({ text }) => idsIn([text]))).toEqual([['a'], ['b', 'c']])
+})
+
+test('a sink that stands still costs at most capBytes, and whole lines are dropped and counted', () => {
+  const sink = slowSink()
+  const lineBytes = lineOf(record({ requestId: '10' })).length
+  const log = logTo(sink, { bufferBytes: lineBytes * 3, capBytes: lineBytes * 10 })
+  for (let i = 10; i < 60; i++) log.append(record({ requestId: String(i) }))
+  expect(log.dropped()).toBe(40)
+  sink.writes[0]?.done()
+  sink.writes[1]?.done()
+  expect(idsIn(sink.writes.map(({ text }) => text))).toEqual([
+    '10',
+    '11',
+    '12',
+    '13',
+    '14',
+    '15',
+    '16',
+    '17',
+    '18',
+    '19',
+  ])
+  log.append(record({ requestId: 'after' }))
+  jest.advanceTimersByTime(100)
+  expect(idsIn([sink.writes[2]?.text ?? ''])).toEqual(['after'])
+  expect(log.dropped()).toBe(40)
+})
+
+test('flush resolves when the last line is written, and not before', async () => {
+  const sink = slowSink()
+  const log = logTo(sink)
+  let flushed = false
+  log.append(record({ requestId: 'a' }))
+  const first = log.flush().then(() => {
+    flushed = true
+  })
+  log.append(record({ requestId: 'b' }))
+  sink.writes[0]?.done()
+  await Promise.resolve()
+  expect(flushed).toBe(false)
+  sink.writes[1]?.done()
+  await first
+  expect(sink.writes.map(({ text }) => idsIn([text]))).toEqual([['a'], ['b']])
+  await log.flush()
+})
+
+test('after close nothing is written any more', async () => {
+  const sink = slowSink()
+  const log = logTo(sink)
+  log.append(record({ requestId: 'a' }))
+  const closed = log.close()
+  sink.writes[0]?.done()
+  await closed
+  log.append(record({ requestId: 'late' }))
+  jest.advanceTimersByTime(1000)
+  expect(sink.writes).toHaveLength(1)
+  expect(log.dropped()).toBe(1)
+})
+
+function idsIn(texts: string[]): string[] {
+  return texts.flatMap((text) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).requestId as string),
+  )
+}
