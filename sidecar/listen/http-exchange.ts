@@ -1,0 +1,86 @@
+// The Exchange over node:http. It counts what goes out, hands over copies of views, and makes sure that whoever waits for
+// the client (for its body, for its socket to drain) learns when it has gone.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RequestHead } from '../request/head.ts'
+import type { Exchange, ExchangeObserver } from './exchange.ts'
+import { type BodyLimits, readBody } from './read-body.ts'
+
+/** Up to here a body travels in one string with its head: one write to the socket instead of two. */
+const ONE_WRITE_BYTES_MAX = 16 * 1024
+
+export class HttpExchange implements Exchange {
+  readonly head: RequestHead
+  readonly requestId: string
+  bytesOut = 0
+  readonly #message: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #limits: BodyLimits
+  #budgeted = 0
+  #gone = false
+  #observer: ExchangeObserver | undefined
+
+  constructor(message: IncomingMessage, response: ServerResponse, requestId: string, limits: BodyLimits) {
+    this.head = { method: message.method ?? '', target: message.url ?? '', rawHeaders: message.rawHeaders }
+    this.requestId = requestId
+    this.#message = message
+    this.#response = response
+    this.#limits = limits
+    response.sendDate = false
+    response.on('close', () => this.#close())
+  }
+
+  get begun(): boolean {
+    return this.#response.headersSent
+  }
+
+  set observer(observer: ExchangeObserver) {
+    this.#observer = observer
+    if (this.#gone) observer.onGone()
+  }
+
+  async readBody(): Promise<Buffer> {
+    if (this.#message.headers.expect !== undefined) this.#response.writeContinue()
+    const { body, budgeted } = await readBody(this.#message, this.head, this.#limits)
+    // A client that left while its body was being decoded is not coming back to return the bytes.
+    if (this.#gone) this.#limits.budget.give(budgeted)
+    else this.#budgeted = budgeted
+    return body
+  }
+
+  begin(status: number, headers: readonly string[], bodyBytes: number | undefined): void {
+    const framing = bodyBytes === undefined ? ['transfer-encoding', 'chunked'] : ['content-length', String(bodyBytes)]
+    this.#response.writeHead(status, headers.concat(framing))
+    this.#response.on('drain', () => this.#observer?.onDrain())
+  }
+
+  write(chunk: Buffer): boolean {
+    this.bytesOut += chunk.length
+    return this.#response.write(Buffer.from(chunk))
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  reply(status: number, headers: readonly string[], body: Buffer): void {
+    this.bytesOut = body.length
+    // Answers to HEAD, 204 and 304 have a body's headers but no body of their own (RFC 9110 §8.6).
+    const bodiless = body.length === 0 && (status === 204 || status === 304 || this.head.method === 'HEAD')
+    const framing = bodiless ? [] : ['content-length', String(body.length)]
+    this.#response.writeHead(status, headers.concat(framing))
+    if (body.length > ONE_WRITE_BYTES_MAX) this.#response.end(body)
+    else this.#response.end(body.toString('latin1'), 'latin1')
+  }
+
+  break(): void {
+    this.#message.socket.destroy()
+  }
+
+  #close(): void {
+    this.#limits.budget.give(this.#budgeted)
+    this.#budgeted = 0
+    if (this.#response.writableFinished) return
+    this.#gone = true
+    this.#observer?.onGone()
+  }
+}

@@ -1,0 +1,150 @@
+// What is decided once, when the process starts. Each row is a flag and an environment variable (`--drain-timeout` is
+// `OUTRIGGER_DRAIN_TIMEOUT`); a flag wins. Everything that can change while running is in the SidecarConfig document.
+
+/** A value's text → the value. Throws an Error whose message says what was expected. */
+export interface Flag<Value> {
+  /** Placeholder in the help text. */
+  value: string
+  help: string
+  /** Used when neither flag nor variable is given; goes through `parse`. */
+  default: string
+  parse(text: string): Value
+}
+
+export type FlagTable = Readonly<Record<string, Flag<unknown>>>
+export type SettingsOf<Table extends FlagTable> = { readonly [Name in keyof Table]: ReturnType<Table[Name]['parse']> }
+
+export interface Address {
+  host: string
+  port: number
+}
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
+
+export const SIDECAR_FLAGS = {
+  listen: {
+    value: 'HOST:PORT',
+    help: 'Where applications reach the data plane.',
+    default: '127.0.0.1:8787',
+    parse: parseAddress,
+  },
+  admin: {
+    value: 'HOST:PORT',
+    help: 'Where health, metrics, status and config are served (read-only).',
+    default: '127.0.0.1:8788',
+    parse: parseAddress,
+  },
+  labels: {
+    value: 'KEY=VALUE,…',
+    help: 'Labels of the pod, which decide the LLMRoutes that concern it.',
+    default: '',
+    parse: parseLabels,
+  },
+  allowHost: {
+    value: 'NAME,…',
+    help: 'Host names served besides loopback ones; * allows every host.',
+    default: '',
+    parse: (text: string) => parseList(text.toLowerCase()),
+  },
+  allowOrigin: {
+    value: 'ORIGIN,…',
+    help: 'Origins of web pages that may send requests; * allows every origin.',
+    default: '',
+    parse: parseList,
+  },
+  bodyMax: {
+    value: 'SIZE',
+    help: 'Largest request body, also after its content-encoding is undone.',
+    default: '64MiB',
+    parse: parseBytes,
+  },
+  bodyTotalMax: {
+    value: 'SIZE',
+    help: 'Request bodies held at the same time; beyond it requests are refused with 503.',
+    default: '512MiB',
+    parse: parseBytes,
+  },
+  headersMax: { value: 'SIZE', help: 'Largest request head.', default: '32KiB', parse: parseBytes },
+  headersTimeout: {
+    value: 'DURATION',
+    help: 'How long a request head may take to arrive.',
+    default: '15s',
+    parse: parseDuration,
+  },
+  requestTimeout: {
+    value: 'DURATION',
+    help: 'How long a whole request may take to arrive.',
+    default: '5m',
+    parse: parseDuration,
+  },
+  drainTimeout: {
+    value: 'DURATION',
+    help: 'How long open requests may go on after SIGTERM.',
+    default: '30s',
+    parse: parseDuration,
+  },
+  logLevel: { value: 'LEVEL', help: 'error, warn, info or debug.', default: 'info', parse: parseLogLevel },
+  accessLog: {
+    value: 'on|off',
+    help: 'One JSON line per request on standard output.',
+    default: 'on',
+    parse: (text: string) => parseChoice(text, ['on', 'off']),
+  },
+} satisfies FlagTable
+
+export type SidecarSettings = SettingsOf<typeof SIDECAR_FLAGS>
+
+/** `8787`, `:8787`, `127.0.0.1:8787`, `[::1]:8787`, `localhost:0`. A port alone means loopback. */
+export function parseAddress(text: string): Address {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*))?:?(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65535) throw new Error(`expected HOST:PORT such as 127.0.0.1:8787, not "${text}"`)
+  return { host: match[1] || match[2] || '127.0.0.1', port }
+}
+
+export function parseList(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** `1m30s`, `500ms` → milliseconds. */
+export function parseDuration(text: string): number {
+  if (!/^(\d+(ms|s|m|h))+$/.test(text)) throw new Error(`expected a duration such as 30s or 1m30s, not "${text}"`)
+  let ms = 0
+  for (const [, count, unit] of text.matchAll(/(\d+)(ms|s|m|h)/g)) ms += Number(count) * (UNITS_MS[unit as string] ?? 0)
+  return ms
+}
+
+const UNITS_BYTES: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+
+/** `64MiB`, `32KiB`, `1000` → bytes. */
+export function parseBytes(text: string): number {
+  const match = /^(\d+)(KiB|MiB|GiB)?$/.exec(text)
+  if (match === null) throw new Error(`expected a size such as 64MiB, not "${text}"`)
+  return Number(match[1]) * (UNITS_BYTES[match[2] ?? ''] ?? 1)
+}
+
+/** `app=shop,tier=web` → labels. */
+export function parseLabels(text: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    parseList(text).map((item) => {
+      const at = item.indexOf('=')
+      if (at < 1) throw new Error(`expected KEY=VALUE,…, not "${item}"`)
+      return [item.slice(0, at), item.slice(at + 1)]
+    }),
+  )
+}
+
+export function parseLogLevel(text: string): LogLevel {
+  return parseChoice(text, ['error', 'warn', 'info', 'debug'])
+}
+
+export function parseChoice<Choice extends string>(text: string, choices: readonly Choice[]): Choice {
+  const found = choices.find((choice) => choice === text)
+  if (found === undefined) throw new Error(`expected one of ${choices.join(', ')}, not "${text}"`)
+  return found
+}

@@ -1,0 +1,161 @@
+// One connection to a provider. It carries one call at a time and belongs to one pool, which it tells when it is ready,
+// free or gone. It decides what a failure means for its call; the pool decides whether the call is tried again.
+import type net from 'node:net'
+import { Refusal } from '../errors.ts'
+import type { Call } from './call.ts'
+import { type ConnectTarget, type OpenSocket, openSocket, type SocketEvents } from './connect.ts'
+import { ResponseSyntaxError } from './response-head.ts'
+import { type ResponseHandler, ResponseParser } from './response-parser.ts'
+
+export interface ConnectionOwner {
+  now(): number
+  onSession(session: Buffer): void
+  /** Ready for a call: just connected, or the last one is complete. */
+  onFree(connection: Connection): void
+  /** Gone without a call; `error` says why when it never got ready. */
+  onGone(connection: Connection, error: Error | undefined): void
+  /** The call's answer is not coming; `safe` when no byte of it came and the connection had served before. */
+  onFailed(call: Call, refusal: Refusal, retry: 'safe' | 'unsafe'): void
+  /** The call's answer was delivered to its end. */
+  onDone(call: Call): void
+}
+
+export class Connection implements SocketEvents, ResponseHandler {
+  readonly #owner: ConnectionOwner
+  readonly #parser = new ResponseParser(this)
+  readonly #opening: OpenSocket
+  #socket: net.Socket | undefined
+  #call: Call | undefined
+  #served = 0
+  #completed: 'no' | 'reusable' | 'spent' = 'no'
+  #gone = false
+  /** When it became free, or began to connect; monotonic milliseconds. */
+  since: number
+
+  /** `session` is the TLS ticket of an earlier connection. */
+  constructor(target: ConnectTarget, session: Buffer | undefined, owner: ConnectionOwner) {
+    this.#owner = owner
+    this.since = owner.now()
+    this.#opening = openSocket(target, session, this)
+  }
+
+  send(call: Call): void {
+    const socket = this.#socket as net.Socket
+    const { head, body, method } = call.request
+    this.#call = call
+    call.connection = this
+    this.#parser.begin(method)
+    call.enter('awaitingHead', this.#owner.now())
+    if (body.length > 0) socket.cork()
+    socket.write(head, 'latin1')
+    for (const piece of body) socket.write(piece)
+    if (body.length > 0) socket.uncork()
+  }
+
+  pause(): void {
+    this.#socket?.pause()
+  }
+
+  resume(): void {
+    this.#socket?.resume()
+  }
+
+  /** Forgets the call, if any, without telling its sink, and closes. */
+  drop(): void {
+    if (this.#call !== undefined) this.#call.connection = undefined
+    this.#call = undefined
+    this.#opening.destroy()
+    this.#leave(undefined)
+  }
+
+  /** Ends its call with this refusal, and closes. */
+  fail(refusal: Refusal): void {
+    const call = this.#call
+    const retry = this.#served > 0 && !this.#parser.begun && refusal.code === 'provider_unreachable' ? 'safe' : 'unsafe'
+    this.drop()
+    if (call !== undefined) this.#owner.onFailed(call, refusal, retry)
+  }
+
+  onReady(socket: net.Socket): void {
+    if (this.#gone) return
+    this.#socket = socket
+    this.#free()
+  }
+
+  onSession(session: Buffer): void {
+    this.#owner.onSession(session)
+  }
+
+  onRead(bytes: Buffer): void {
+    const call = this.#call
+    // A provider may close an idle connection with a 408 first: not an answer to anything.
+    if (call === undefined) return this.drop()
+    call.touch(this.#owner.now())
+    try {
+      this.#parser.push(bytes)
+    } catch (error) {
+      if (!(error instanceof ResponseSyntaxError)) throw error
+      return this.fail(new Refusal('provider_invalid_response', undefined, { cause: error }))
+    }
+    // Its sink may have aborted it meanwhile.
+    if (this.#completed !== 'no' && this.#call !== undefined) this.#finish()
+  }
+
+  onHead(status: number, rawHeaders: string[], bodyBytes: number | undefined): void {
+    this.#call?.enter('body', this.#owner.now())
+    this.#call?.sink.onHead(status, rawHeaders, bodyBytes)
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#call?.sink.onBody(chunk)
+  }
+
+  onComplete(reusable: boolean): void {
+    this.#completed = reusable ? 'reusable' : 'spent'
+  }
+
+  onEnd(): void {
+    if (this.#call === undefined || this.#parser.close() === 'truncated') this.onClose(undefined)
+    else this.#finish()
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.#gone) return
+    if (this.#call === undefined) return this.#leave(error ?? new Error('closed by the peer'))
+    const code = this.#parser.begun ? 'provider_truncated' : 'provider_unreachable'
+    this.fail(new Refusal(code, errorCode(error), { cause: error }))
+  }
+
+  /** After the read that completed the answer is consumed, so that stray bytes behind it were noticed. */
+  #finish(): void {
+    const call = this.#call as Call
+    // An answer that came before the request was sent whole leaves the rest of that request in the way.
+    const reusable = this.#completed === 'reusable' && this.#socket?.writableLength === 0
+    this.#completed = 'no'
+    this.#call = undefined
+    call.connection = undefined
+    this.#served++
+    call.sink.onEnd()
+    this.#owner.onDone(call)
+    if (reusable && !this.#gone) this.#free()
+    else this.drop()
+  }
+
+  #free(): void {
+    this.since = this.#owner.now()
+    this.#owner.onFree(this)
+  }
+
+  #leave(error: Error | undefined): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#opening.destroy()
+    this.#owner.onGone(this, error)
+  }
+}
+
+/** `ECONNREFUSED` and the like: says what happened and names no host. */
+export function errorCode(error: Error | undefined): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  return code === undefined ? 'The connection was closed.' : `(${code})`
+}

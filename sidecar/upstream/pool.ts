@@ -1,0 +1,161 @@
+// The connections to one provider: at most `max`, kept alive, handed out last in first out so that the rest can expire.
+// Calls that find none wait in order, within their connect limit. A pool outlives a reload when nothing about reaching
+// the provider changed; else it is retired and its connections end with their calls.
+import { Refusal } from '../errors.ts'
+import type { Call } from './call.ts'
+import type { ConnectTarget } from './connect.ts'
+import { Connection, type ConnectionOwner, errorCode } from './connection.ts'
+
+export interface PoolOptions {
+  target: ConnectTarget
+  connectionsMax: number
+  idleMs: number
+  connectMs: number
+  now(): number
+}
+
+export class Pool implements ConnectionOwner {
+  readonly #options: PoolOptions
+  readonly #all = new Set<Connection>()
+  readonly #free: Connection[] = []
+  readonly #waiting = new Set<Call>()
+  /** In no order; each call knows its place. A Set that sees every request go by keeps dead ones alive (see #forget). */
+  readonly #active: Call[] = []
+  readonly #connecting = new Set<Connection>()
+  #session: Buffer | undefined
+  #retired = false
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  get target(): ConnectTarget {
+    return this.#options.target
+  }
+
+  get counts(): { open: number; idle: number; waiting: number } {
+    return { open: this.#all.size, idle: this.#free.length, waiting: this.#waiting.size }
+  }
+
+  get busy(): boolean {
+    return this.#all.size > 0 || this.#waiting.size > 0
+  }
+
+  now(): number {
+    return this.#options.now()
+  }
+
+  send(call: Call): void {
+    const connection = this.#free.pop()
+    if (connection === undefined) return this.#wait(call)
+    this.#remember(call)
+    connection.send(call)
+  }
+
+  /** Forgets the call in whatever phase it is; its sink hears nothing more. */
+  abort(call: Call): void {
+    this.#waiting.delete(call)
+    this.#forget(call)
+    call.connection?.drop()
+  }
+
+  /** Ends what has run out of time; called every few dozen milliseconds by the one timer of the process. */
+  sweep(): void {
+    const nowMs = this.now()
+    for (const call of this.#waiting) this.#expire(call, nowMs)
+    for (const call of [...this.#active]) this.#expire(call, nowMs)
+    for (const connection of this.#connecting) {
+      if (nowMs - connection.since >= this.#options.connectMs) connection.drop()
+    }
+    // The oldest lie at the front.
+    while (this.#free.length > 0 && nowMs - (this.#free[0] as Connection).since >= this.#options.idleMs) {
+      this.#free.shift()?.drop()
+    }
+  }
+
+  /** No new calls come; connections close as they become free. */
+  retire(): void {
+    this.#retired = true
+    for (const connection of this.#free.splice(0)) connection.drop()
+  }
+
+  onSession(session: Buffer): void {
+    this.#session = session
+  }
+
+  onFree(connection: Connection): void {
+    this.#connecting.delete(connection)
+    const [next] = this.#waiting
+    if (next !== undefined) {
+      this.#waiting.delete(next)
+      this.#remember(next)
+      connection.send(next)
+    } else if (this.#retired) connection.drop()
+    else this.#free.push(connection)
+  }
+
+  onGone(connection: Connection, error: Error | undefined): void {
+    this.#all.delete(connection)
+    const free = this.#free.indexOf(connection)
+    if (free >= 0) this.#free.splice(free, 1)
+    const wasConnecting = this.#connecting.delete(connection)
+    const [oldest] = this.#waiting
+    if (error !== undefined && wasConnecting && oldest !== undefined) {
+      this.#waiting.delete(oldest)
+      oldest.sink.onError(new Refusal('provider_unreachable', errorCode(error), { cause: error }))
+    }
+    this.#open()
+  }
+
+  onDone(call: Call): void {
+    this.#forget(call)
+  }
+
+  onFailed(call: Call, refusal: Refusal, retry: 'safe' | 'unsafe'): void {
+    this.#forget(call)
+    // The provider closed an idle connection at the moment it was used: it has seen nothing of this call.
+    if (retry === 'safe' && !call.retried) {
+      call.retried = true
+      this.#wait(call)
+    } else call.sink.onError(refusal)
+  }
+
+  #remember(call: Call): void {
+    call.place = this.#active.length
+    this.#active.push(call)
+  }
+
+  /**
+   * The last one takes its place. V8's Sets grow into new tables that the old ones point to: one dead table in the old
+   * generation keeps all that follow, with their calls, until a major collection; that was a fifth of the CPU.
+   */
+  #forget(call: Call): void {
+    if (this.#active[call.place] !== call) return
+    const last = this.#active.pop() as Call
+    if (last === call) return
+    this.#active[call.place] = last
+    last.place = call.place
+  }
+
+  #wait(call: Call): void {
+    call.enter('queued', this.now())
+    this.#waiting.add(call)
+    this.#open()
+  }
+
+  /** As many connections on their way as calls that wait, within the limit. */
+  #open(): void {
+    while (this.#connecting.size < this.#waiting.size && this.#all.size < this.#options.connectionsMax) {
+      const connection = new Connection(this.#options.target, this.#session, this)
+      this.#all.add(connection)
+      this.#connecting.add(connection)
+    }
+  }
+
+  #expire(call: Call, nowMs: number): void {
+    const code = call.expired(nowMs)
+    if (code === undefined) return
+    this.abort(call)
+    call.sink.onError(new Refusal(code))
+  }
+}

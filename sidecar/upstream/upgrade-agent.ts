@@ -1,0 +1,26 @@
+// The agent for WebSocket upgrades: one socket per upgrade, opened the same way as the pools' (TLS settings, egress proxy),
+// but read by node:http, which http-proxy drives.
+import http from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ConnectTarget, openSocket } from './connect.ts'
+
+export class UpgradeAgent extends http.Agent {
+  readonly #target: ConnectTarget
+  /** node:http compares it with the request's scheme. */
+  readonly protocol: string
+
+  constructor(target: ConnectTarget) {
+    super({ keepAlive: false })
+    this.#target = target
+    this.protocol = target.secure ? 'https:' : 'http:'
+  }
+
+  override createConnection(_options: object, done: (error: Error | null, socket: Duplex) => void): undefined {
+    openSocket(this.#target, undefined, {
+      onReady: (socket) => done(null, socket),
+      onSession: () => {},
+      onEnd: () => {},
+      onClose: (error) => done(error ?? new Error('closed by the peer'), undefined as unknown as Duplex),
+    })
+  }
+}
