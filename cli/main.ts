@@ -1,0 +1,164 @@
+#!/usr/bin/env node
+// The command line: `outrigger COMMAND`. Exit codes: 0 fine, 1 the user's input is wrong, 2 usage, 70 our own fault.
+import { startMock } from '../mock/server.ts'
+import type { SidecarSettings } from '../sidecar/settings.ts'
+import { startSidecar } from '../sidecar/sidecar.ts'
+import { createLog, type Log } from '../sidecar/telemetry/log.ts'
+import { createOutput, type Output } from '../sidecar/telemetry/output.ts'
+import { flagHelp, parseFlags, UsageError } from './flags.ts'
+import { COMPILE_FLAGS, environment, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from './settings.ts'
+import { VERSION } from './version.ts'
+
+const EXIT = { fine: 0, input: 1, usage: 2, fault: 70 } as const
+
+interface Command {
+  summary: string
+  usage: string
+  flags: Parameters<typeof flagHelp>[0]
+  run(argv: readonly string[]): Promise<number>
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  run: {
+    summary: 'Serve from YAML files, or the quick-start example when none is given.',
+    usage: 'outrigger run [-f FILE_OR_FOLDER]… [FLAGS]',
+    flags: RUN_FLAGS,
+    run: runFiles,
+  },
+  compile: {
+    summary: 'Print the document that a sidecar would get, or the problems with file and line.',
+    usage: 'outrigger compile -f FILE_OR_FOLDER… [FLAGS]',
+    flags: COMPILE_FLAGS,
+    run: compileCommand,
+  },
+  mock: {
+    summary: 'Serve a mock of the OpenAI, Anthropic and Gemini APIs.',
+    usage: 'outrigger mock [FLAGS]',
+    flags: MOCK_FLAGS,
+    run: mockCommand,
+  },
+  sidecar: {
+    summary: 'Serve from a mounted directory, as in a pod.',
+    usage: 'outrigger sidecar [FLAGS]',
+    flags: SERVE_FLAGS,
+    run: sidecarCommand,
+  },
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name = 'help', ...rest] = argv
+  if (name === '--version' || name === 'version') return say(`outrigger ${VERSION}`)
+  if (name === 'help' || name === '--help' || name === '-h') return say(overview())
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command === undefined) throw new UsageError(`unknown command "${name}"; see outrigger help`)
+  if (rest.includes('--help') || rest.includes('-h')) return say(helpOf(command))
+  return command.run(rest)
+}
+
+function overview(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`)
+  return `Usage: outrigger COMMAND [FLAGS]\n\n${rows.join('\n')}\n\nSee outrigger COMMAND --help.`
+}
+
+function helpOf({ summary, usage, flags }: Command): string {
+  const variables = 'Every flag has a variable: --log-level is OUTRIGGER_LOG_LEVEL.'
+  return `${summary}\n\nUsage: ${usage}\n\n${flagHelp(flags)}\n\n${variables}`
+}
+
+async function runFiles(argv: readonly string[]): Promise<number> {
+  const parsed = parseFlags(RUN_FLAGS, argv, environment(), 'WithFiles')
+  // Reading files means compiling the schemas' rules, which the other commands need not wait for.
+  const { InputError, run } = await import('./run.ts')
+  const { log, output } = createLogs(parsed.settings)
+  try {
+    const running = await run({
+      ...parsed,
+      env: environment(),
+      log,
+      output,
+      print: (line) => process.stderr.write(`${line}\n`),
+    })
+    return await untilStopped(running.stop, output)
+  } catch (error) {
+    if (error instanceof InputError) return complain(error.message)
+    throw error
+  }
+}
+
+async function sidecarCommand(argv: readonly string[]): Promise<number> {
+  const { settings } = parseFlags(SERVE_FLAGS, argv, environment())
+  const { log, output } = createLogs(settings)
+  const sidecar = await startSidecar({ settings, version: VERSION, directory: settings.configDir, log, output })
+  log.info('serving', { version: VERSION, dataPlane: sidecar.dataPlane, admin: sidecar.admin })
+  return untilStopped(sidecar.drain, output)
+}
+
+async function compileCommand(argv: readonly string[]): Promise<number> {
+  const { settings, files } = parseFlags(COMPILE_FLAGS, argv, environment(), 'WithFiles')
+  if (files.length === 0) throw new UsageError('compile needs at least one -f FILE_OR_FOLDER')
+  const { compileFiles } = await import('./compile.ts')
+  const { exitCode, output, messages } = await compileFiles(files, settings.namespace, environment())
+  process.stdout.write(output)
+  for (const message of messages) process.stderr.write(`${message}\n`)
+  return exitCode
+}
+
+async function mockCommand(argv: readonly string[]): Promise<number> {
+  const { settings } = parseFlags(MOCK_FLAGS, argv, environment())
+  const mock = await startMock(settings.listen)
+  say(`The mock provider serves OpenAI's, Anthropic's and Gemini's APIs on ${mock.url}`)
+  return untilStopped(mock.close, undefined)
+}
+
+function createLogs(settings: SidecarSettings): { log: Log; output: Output } {
+  const output = createOutput(process.stdout.fd)
+  const log = createLog({
+    level: settings.logLevel,
+    service: 'sidecar',
+    format: process.stdout.isTTY ? 'pretty' : 'json',
+    write: (line) => output.write(line),
+    now: Date.now,
+  })
+  return { log, output }
+}
+
+/** Stops at the first SIGTERM or SIGINT; a second one ends the process at once. */
+async function untilStopped(stop: () => Promise<void>, output: Output | undefined): Promise<number> {
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
+  process.once('SIGTERM', () => process.exit(EXIT.fine))
+  process.once('SIGINT', () => process.exit(EXIT.fine))
+  await stop()
+  await output?.drained()
+  return EXIT.fine
+}
+
+function say(text: string): number {
+  process.stdout.write(`${text}\n`)
+  return EXIT.fine
+}
+
+function complain(text: string): number {
+  process.stderr.write(`${text}\n`)
+  return EXIT.input
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) {
+    process.stderr.write(`outrigger: ${error.message}\n`)
+    return EXIT.usage
+  }
+  const { code, message, stack } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+    return complain(`outrigger: ${message}; choose another address with --listen or --admin`)
+  }
+  process.stderr.write(`outrigger: this is a fault of Outrigger's own, please report it\n${stack ?? String(error)}\n`)
+  return EXIT.fault
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => process.exit(exitCodeOf(error)),
+)

@@ -1,0 +1,130 @@
+// `outrigger run`: file mode. YAML files instead of a cluster, the operator's compile step, and the same sidecar, which
+// follows the folder that is published to as it would follow a mounted volume.
+//
+// At the start the files must be right, or nothing runs (exit code 1). Later a mistake changes nothing that is in force:
+// it is in the log, in /status and in a metric until it is mended. Objects that refer to something that is missing are
+// published without that part, as in a cluster, and reported.
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { type Mock, startMock } from '../mock/server.ts'
+import type { Address } from '../sidecar/settings.ts'
+import { type Sidecar, startSidecar } from '../sidecar/sidecar.ts'
+import type { Log } from '../sidecar/telemetry/log.ts'
+import type { Output } from '../sidecar/telemetry/output.ts'
+import { compileObjects, formatCompileProblem } from './file-mode.ts'
+import { loadFiles } from './files/load.ts'
+import type { LoadResult } from './files/parse.ts'
+import { formatProblem } from './files/problem.ts'
+import type { Environment, Parsed } from './flags.ts'
+import { publish } from './publish.ts'
+import { quickStart } from './quick-start.ts'
+import type { RUN_FLAGS } from './settings.ts'
+import { VERSION } from './version.ts'
+import { watchFiles } from './watch-files.ts'
+
+export interface RunOptions extends Parsed<typeof RUN_FLAGS> {
+  env: Environment
+  log: Log
+  output: Output
+  /** For a person: where to point an SDK. */
+  print(line: string): void
+}
+
+export interface Running {
+  readonly sidecar: Sidecar
+  /** Drains and removes what was published. */
+  stop(): Promise<void>
+}
+
+/** The files are wrong: exit code 1. The message has a line per problem. */
+export class InputError extends Error {}
+
+export async function run(options: RunOptions): Promise<Running> {
+  const directory = await mkdtemp(path.join(memoryFolder(options.env), 'outrigger-'))
+  const cleanUps: (() => void | Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })]
+  const stop = async (): Promise<void> => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  }
+  try {
+    const { loaded, mock } = await loadFirst(options)
+    if (mock !== undefined) cleanUps.push(() => mock.close())
+    await publishObjects(loaded, directory, options, 'First')
+    const sidecar = await startSidecar({ ...options, version: VERSION, directory })
+    cleanUps.push(() => sidecar.drain())
+    if (options.files.length > 0) cleanUps.push(watchFiles(options.files, () => reload(sidecar, directory, options)))
+    for (const line of banner(sidecar)) options.print(line)
+    return { sidecar, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Where a laptop keeps files in memory, if it does: the published folder holds keys. */
+function memoryFolder(env: Environment): string {
+  return [env.XDG_RUNTIME_DIR, '/dev/shm'].find((folder) => folder && existsSync(folder)) ?? os.tmpdir()
+}
+
+async function loadFirst(options: RunOptions): Promise<{ loaded: LoadResult; mock: Mock | undefined }> {
+  if (options.files.length > 0) {
+    const loaded = await load(options)
+    if (loaded.problems.length > 0) throw new InputError(loaded.problems.map(formatProblem).join('\n'))
+    return { loaded, mock: undefined }
+  }
+  const mock = await startMock({})
+  const { loaded, mocked } = quickStart(options.env, options.settings.namespace, mock.url)
+  if (mocked.length > 0)
+    options.print(`No key in the environment for ${mocked.join(', ')}: an embedded mock answers for them.`)
+  return { loaded, mock }
+}
+
+function load({ files, env, settings }: RunOptions): Promise<LoadResult> {
+  return loadFiles(files, env, { allowLoopback: 'Allow', defaultNamespace: settings.namespace })
+}
+
+async function reload(sidecar: Sidecar, directory: string, options: RunOptions): Promise<void> {
+  const loaded = await load(options)
+  if (loaded.problems.length > 0) {
+    return sidecar.configuration.reject(loaded.problems.map(formatProblem).join('; '))
+  }
+  await publishObjects(loaded, directory, options, 'Later')
+  await sidecar.check()
+}
+
+/** An empty folder is no mistake: nothing is published, and the sidecar waits, alive and not ready, until files come. */
+async function publishObjects(
+  loaded: LoadResult,
+  directory: string,
+  { settings, log }: RunOptions,
+  time: 'First' | 'Later',
+): Promise<void> {
+  for (const warning of loaded.warnings) log.warn('file passed over', { problem: formatProblem(warning) })
+  const { providers, routes } = loaded.objects
+  if (time === 'First' && providers.length === 0 && routes.length === 0) {
+    return log.warn('there are no LLMProviders yet: requests get 503 until files come')
+  }
+  const { files, problems } = compileObjects(loaded.objects, settings.namespace)
+  for (const problem of problems) {
+    log.warn('configuration problem', { reason: problem.reason, problem: formatCompileProblem(problem, loaded) })
+  }
+  await publish(directory, files)
+}
+
+function banner(sidecar: Sidecar): string[] {
+  const url = urlOf(sidecar.dataPlane)
+  const model = sidecar.configuration.current?.runtime.providers
+    .filter(({ dialect }) => dialect === 'OpenAI')
+    .flatMap(({ models }) => [...models.keys()])[0]
+  const body = `{"model":"${model ?? 'gpt-5-mini'}","messages":[{"role":"user","content":"Hello"}]}`
+  return [
+    `Outrigger ${VERSION} serves on ${url}; health, metrics and status on ${urlOf(sidecar.admin)}`,
+    `  export OPENAI_BASE_URL=${url}/v1 ANTHROPIC_BASE_URL=${url} GOOGLE_GEMINI_BASE_URL=${url}`,
+    `  curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+  ]
+}
+
+function urlOf({ host, port }: Address): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
