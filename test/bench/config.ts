@@ -1,0 +1,56 @@
+// The configuration that is measured: a route, so that rules are matched, and a price, so that cost is worked out.
+
+import { credentialFile } from '../../contract/names.ts'
+import { CONFIG_FORMAT, type SidecarConfig } from '../../contract/sidecar-config.ts'
+
+export function benchConfig(baseURL: string): SidecarConfig {
+  const price = {
+    inputPicoUsd: 250_000,
+    cachedInputPicoUsd: 25_000,
+    cacheWritePicoUsd: 250_000,
+    outputPicoUsd: 2_000_000,
+  }
+  return {
+    format: CONFIG_FORMAT,
+    revision: '0123456789abcdef',
+    namespace: 'default',
+    providers: [
+      {
+        id: 'default/openai',
+        type: 'OpenAI',
+        baseURL,
+        headers: [],
+        streamUsage: 'Requested',
+        credentials: [{ name: 'primary', file: credentialFile('default', 'openai', 'primary'), weight: 1 }],
+        models: [{ name: 'gpt-5-mini', upstreamName: 'gpt-5-mini', price }],
+        timeouts: { connectMs: 5000, firstByteMs: 120_000, idleMs: 60_000, totalMs: 900_000 },
+        connections: { max: 256, idleMs: 60_000 },
+        tls: {},
+      },
+    ],
+    routes: [
+      {
+        id: 'default/chat',
+        workloads: { matchLabels: {}, matchExpressions: [] },
+        rules: [
+          {
+            name: 'embeddings',
+            matches: [{ models: [{ type: 'Prefix', value: 'text-embedding-' }], headers: [], operations: [] }],
+            backends: [{ provider: 'default/openai', weight: 1 }],
+            timeouts: {},
+            defaults: [],
+            overrides: [],
+          },
+          {
+            name: 'gpt',
+            matches: [{ models: [{ type: 'Glob', value: 'gpt-*' }], headers: [], operations: [] }],
+            backends: [{ provider: 'default/openai', weight: 1 }],
+            timeouts: {},
+            defaults: [],
+            overrides: [],
+          },
+        ],
+      },
+    ],
+  }
+}
