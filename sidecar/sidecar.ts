@@ -87,6 +87,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     requestTimeoutMs: settings.requestTimeout,
     body: { bytesMax: settings.bodyMax, budget: new BodyBudget(settings.bodyTotalMax) },
     newRequestId: randomUUID,
+    now,
     onExchange: (exchange) => void handle(exchange, deps),
     onUpgrade: (message, socket, head) => upgrades.handle(message, socket, head),
   })

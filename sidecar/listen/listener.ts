@@ -1,5 +1,6 @@
-// Sockets in: node:http, whose parser (llhttp, strict) refuses ambiguous framing before any of our code runs. Each request
-// becomes an Exchange; what cannot become one is answered here.
+// Sockets in. The ordinary request is read and answered on the bare socket (ordinary-*.ts); everything else by node:http,
+// whose parser (llhttp, strict) refuses ambiguous framing before any of our code runs. Each request becomes an Exchange, and
+// nobody behind that knows which of the two it came from; what cannot become one is answered here.
 //
 // Bounds: head bytes and time, whole-request time, body bytes per request and in all. A client that keeps its connection
 // open while draining gets its answers with `connection: close`.
@@ -8,18 +9,13 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type FailureCode, Refusal } from '../errors.ts'
 import type { Address } from '../settings.ts'
-import type { Exchange } from './exchange.ts'
 import { HttpExchange } from './http-exchange.ts'
-import type { BodyLimits } from './read-body.ts'
+import type { OrdinaryOptions } from './ordinary-connection.ts'
+import { OrdinaryFront } from './ordinary-front.ts'
 import { closingResponse, refusalReply } from './refuse.ts'
 
-export interface ListenerOptions {
-  headBytesMax: number
+export interface ListenerOptions extends Omit<OrdinaryOptions, 'keepAliveMs'> {
   headTimeoutMs: number
-  requestTimeoutMs: number
-  body: BodyLimits
-  newRequestId(): string
-  onExchange(exchange: Exchange): void
   onUpgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
@@ -52,9 +48,9 @@ export async function listen(address: Address, options: ListenerOptions): Promis
     shouldUpgradeCallback: isWebSocket,
   })
   server.maxConnections = CONNECTIONS_MAX
-  let draining = false
+  const front = new OrdinaryFront(server, { ...options, keepAliveMs: KEEP_ALIVE_MS })
   const accept = (request: http.IncomingMessage, response: http.ServerResponse): void => {
-    if (draining) response.shouldKeepAlive = false
+    if (front.draining) response.shouldKeepAlive = false
     options.onExchange(new HttpExchange(request, response, options.newRequestId(), options.body))
   }
   server.on('request', accept)
@@ -76,13 +72,16 @@ export async function listen(address: Address, options: ListenerOptions): Promis
   return {
     address: { host, port },
     drain() {
-      draining = true
       return new Promise((resolve) => {
         server.close(() => resolve())
         server.closeIdleConnections()
+        front.drain()
       })
     },
-    destroy: () => server.closeAllConnections(),
+    destroy() {
+      server.closeAllConnections()
+      front.destroy()
+    },
   }
 }
 

@@ -1,0 +1,43 @@
+// Messages streams. `message_start` and `message_delta` both carry usage: the later one replaces the fields that it has
+// and leaves the others; adding would count twice. The stream is whole when `message_stop` came. SDKs go by the SSE name
+// alone and drop an event without one, so it decides here too.
+import type { EventWatch } from './event-watch.ts'
+import { parseJson } from './json-from-end.ts'
+import { errorWord } from './provider-error.ts'
+import type { SseEvent } from './sse-grammar.ts'
+import { members, type Usage } from './usage.ts'
+import { readAnthropicUsage } from './usage-anthropic.ts'
+
+const HINT = /event: ?(?:message_|error)|"type"\s*:\s*"error"/
+
+export class AnthropicEvents implements EventWatch {
+  complete = false
+  providerError: string | undefined
+  readonly #usage: Record<string, unknown> = {}
+
+  wants(text: string): boolean {
+    return HINT.test(text)
+  }
+
+  read({ name, data }: SseEvent): 'Forward' {
+    const event = members(parseJson(data))
+    if (name === 'message_start') this.#merge(members(event.message).usage)
+    else if (name === 'message_delta') this.#merge(event.usage)
+    else if (name === 'message_stop') this.complete = true
+    // Without its name no SDK raises it, but it is the end: an error body in the stream's place.
+    else if (name === 'error' || (name === '' && event.type === 'error')) {
+      this.providerError ??= errorWord(event.error) ?? 'error'
+    }
+    return 'Forward'
+  }
+
+  usage(): Usage | undefined {
+    return readAnthropicUsage(this.#usage)
+  }
+
+  #merge(usage: unknown): void {
+    for (const [field, value] of Object.entries(members(usage))) {
+      if (value !== null) this.#usage[field] = value
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// The table of what is read how. An answer's format follows from its content type, what is in it from dialect and
+// operation. A new operation or dialect is a row here and a watch or usage reader beside it; nothing else in the folder
+// knows which provider it is reading.
+//
+// The readers are pure: bytes in, bytes and findings out. They never wait, never throw on what a provider sends, and
+// never decide what happens next: whether an answer that is not `complete` breaks the connection is the relay's matter.
+import type { Dialect, Operation } from '../../contract/sidecar-config.ts'
+import type { DecodedRequest } from '../request/decoded-request.ts'
+import { AnthropicEvents } from './anthropic-events.ts'
+import type { BodyReader } from './body-reader.ts'
+import type { EventWatch } from './event-watch.ts'
+import { GeminiEvents } from './gemini-events.ts'
+import { JsonArrayReader } from './json-array.ts'
+import { JsonBodyReader, type UsagePlace } from './json-body.ts'
+import { OpaqueReader } from './opaque.ts'
+import { OpenAiChatEvents } from './openai-chat-events.ts'
+import { OpenAiResponsesEvents } from './openai-responses-events.ts'
+import { OtherEvents } from './other-events.ts'
+import { SseReader } from './sse.ts'
+import { readAnthropicUsage } from './usage-anthropic.ts'
+import { readGeminiUsage } from './usage-gemini.ts'
+import { readOpenAiUsage } from './usage-openai.ts'
+
+/** `json-array` is Gemini's stream without `alt=sse`. */
+export type AnswerFormat = 'events' | 'json-array' | 'json' | 'opaque'
+
+export interface AnswerKind {
+  /** Of the provider that answers. */
+  dialect: Dialect
+  operation: Operation
+  format: AnswerFormat
+  /** `Strip` when usage was asked for on top of what the client asked: keep the chunk that holds nothing else from it. */
+  stripUsage: 'Strip' | 'Keep'
+}
+
+const USAGE_PLACES: Record<Dialect, readonly UsagePlace[]> = {
+  OpenAI: [
+    { key: '"usage"', depth: 1, read: readOpenAiUsage },
+    // Cohere's rerank: `meta.billed_units`.
+    { key: '"billed_units"', depth: 2, read: readOpenAiUsage },
+  ],
+  Anthropic: [{ key: '"usage"', depth: 1, read: readAnthropicUsage }],
+  Gemini: [{ key: '"usageMetadata"', depth: 1, read: readGeminiUsage }],
+}
+
+/** A reader for one answer. */
+export function createBodyReader(kind: AnswerKind): BodyReader {
+  switch (kind.format) {
+    case 'events':
+      return new SseReader(createEventWatch(kind))
+    case 'json-array':
+      return new JsonArrayReader(createEventWatch(kind))
+    case 'json':
+      return new JsonBodyReader(isMetered(kind.operation) ? USAGE_PLACES[kind.dialect] : [])
+    case 'opaque':
+      return new OpaqueReader()
+  }
+}
+
+/**
+ * The format of an answer to `request`. `contentType` as the provider sent it; undefined, like any unknown type, is
+ * passed unread.
+ */
+export function answerFormat(
+  request: Pick<DecodedRequest, 'dialect' | 'stream'>,
+  contentType: string | undefined,
+): AnswerFormat {
+  const mediaType = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase()
+  if (mediaType === 'text/event-stream') return 'events'
+  if (mediaType !== 'application/json') return 'opaque'
+  return request.dialect === 'Gemini' && request.stream ? 'json-array' : 'json'
+}
+
+function createEventWatch({ dialect, operation, stripUsage }: AnswerKind): EventWatch {
+  if (!isMetered(operation)) return new OtherEvents(() => undefined)
+  switch (dialect) {
+    case 'Anthropic':
+      return operation === 'Messages' ? new AnthropicEvents() : new OtherEvents(readAnthropicUsage)
+    case 'Gemini':
+      return operation === 'Chat' ? new GeminiEvents() : new OtherEvents(readGeminiUsage)
+    case 'OpenAI':
+      if (operation === 'Chat' || operation === 'Completions') return new OpenAiChatEvents(stripUsage)
+      return operation === 'Responses' ? new OpenAiResponsesEvents() : new OtherEvents(readOpenAiUsage)
+  }
+}
+
+/** Answers to other operations may repeat usage that was recorded before: a stored response, a batch's sum. */
+function isMetered(operation: Operation): boolean {
+  return operation !== 'Models' && operation !== 'Other'
+}

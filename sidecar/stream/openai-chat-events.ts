@@ -1,0 +1,52 @@
+// Chat Completions and Completions streams, OpenAI's and those of everyone who speaks its dialect.
+//
+// Usage comes in a last chunk of its own (`choices: []`), beside choices, under `x_groq`, or as a running total in every
+// chunk: the last one counts, nothing is ever added up. The stream is whole when `[DONE]` came. Not every chunk with
+// `choices: []` is the usage chunk: Azure begins with one that holds filter results.
+import type { EventWatch } from './event-watch.ts'
+import { parseJson } from './json-from-end.ts'
+import { errorWord } from './provider-error.ts'
+import type { SseEvent } from './sse-grammar.ts'
+import { members, type Usage } from './usage.ts'
+import { readOpenAiUsage } from './usage-openai.ts'
+
+// `"usage":null` and `"error":null` stand in every chunk of some servers and say nothing.
+const HINT = /"(?:usage"\s*:\s*\{|error"\s*:\s*[^n\s])|\[DONE\]|event: ?error/
+
+export class OpenAiChatEvents implements EventWatch {
+  complete = false
+  providerError: string | undefined
+  readonly #usageChunk: 'Forward' | 'Strip'
+  #usage: Usage | undefined
+
+  constructor(stripUsage: 'Strip' | 'Keep') {
+    this.#usageChunk = stripUsage === 'Strip' ? 'Strip' : 'Forward'
+  }
+
+  wants(text: string): boolean {
+    return HINT.test(text)
+  }
+
+  read({ name, data }: SseEvent): 'Forward' | 'Strip' {
+    // The Python SDK takes anything that begins so, the Node SDK the exact word.
+    if (data.startsWith('[DONE]')) {
+      this.complete = true
+      return 'Forward'
+    }
+    const chunk = members(parseJson(data))
+    const error = errorWord(chunk.error ?? (name === 'error' ? chunk : undefined))
+    this.providerError ??= error
+    const usage = readOpenAiUsage(chunk.usage) ?? readOpenAiUsage(members(chunk.x_groq).usage)
+    this.#usage = usage ?? this.#usage
+    const isUsageChunk = Boolean(chunk.usage) && isEmptyArray(chunk.choices) && error === undefined
+    return isUsageChunk ? this.#usageChunk : 'Forward'
+  }
+
+  usage(): Usage | undefined {
+    return this.#usage
+  }
+}
+
+function isEmptyArray(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}
