@@ -96,7 +96,7 @@ export type SidecarSettings = SettingsOf<typeof SIDECAR_FLAGS>
 
 /** `8787`, `:8787`, `127.0.0.1:8787`, `[::1]:8787`, `localhost:0`. A port alone means loopback. */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*))?:?(\d{1,5})$/.exec(text)
+  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (match === null || port > 65535) throw new Error(`expected HOST:PORT such as 127.0.0.1:8787, not "${text}"`)
   return { host: match[1] || match[2] || '127.0.0.1', port }
@@ -111,11 +111,15 @@ export function parseList(text: string): readonly string[] {
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
-/** `1m30s`, `500ms` → milliseconds. */
+/** Timers fire at once beyond 2^31 ms, so there must be a bound. */
+const DURATION_MAX_MS = 24 * 3_600_000
+
+/** `1m30s`, `500ms` → milliseconds, a day at most. */
 export function parseDuration(text: string): number {
   if (!/^(\d+(ms|s|m|h))+$/.test(text)) throw new Error(`expected a duration such as 30s or 1m30s, not "${text}"`)
   let ms = 0
   for (const [, count, unit] of text.matchAll(/(\d+)(ms|s|m|h)/g)) ms += Number(count) * (UNITS_MS[unit as string] ?? 0)
+  if (ms > DURATION_MAX_MS) throw new Error(`expected at most 24h, not "${text}"`)
   return ms
 }
 

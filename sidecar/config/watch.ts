@@ -35,21 +35,37 @@ export interface Watch {
 const SETTLE_MS = 10
 
 export function watchDirectory(options: WatchOptions): Watch {
-  let seen = ''
+  const { directory, onPublished, onError } = options
+  /** What was handed on last; undefined while nothing was, or reading has failed since. */
+  let seen: string | undefined
+  let failure: string | undefined
   let running = Promise.resolve()
   let settle: NodeJS.Timeout | undefined
+  let closed = false
 
   const look = async (): Promise<void> => {
+    if (closed) return
+    await watcher.follow()
+    let signature: string | undefined
     try {
-      const signature = await signatureOf(options.directory)
+      signature = await signatureOf(directory)
       if (signature === seen) return
-      const published = await readPublished(options.directory)
+      const published = await readPublished(directory)
       // Swapped again while reading: the next look sees the newer one whole.
-      if ((await signatureOf(options.directory)) !== signature) return void schedule()
+      if ((await signatureOf(directory)) !== signature) return schedule()
       seen = signature
-      options.onPublished(published)
+      failure = undefined
+      onPublished(published)
     } catch (error) {
-      options.onError(error as Error)
+      // A swap removes the old folder under a reader: that is no failure either.
+      if (signature !== undefined && (await signatureOf(directory).catch(() => signature)) !== signature) {
+        return schedule()
+      }
+      // What can be read again counts as new, so that it takes the error back.
+      seen = undefined
+      const { message } = error as Error
+      if (message !== failure) onError(error as Error)
+      failure = message
     }
   }
   const check = (): Promise<void> => {
@@ -57,31 +73,52 @@ export function watchDirectory(options: WatchOptions): Watch {
     return running
   }
   const schedule = (): void => {
+    if (closed) return
     settle ??= setTimeout(() => {
       settle = undefined
       void check()
     }, SETTLE_MS)
   }
-  const watcher = watchQuietly(options.directory, schedule)
+  const watcher = createWatcher(directory, schedule)
   const poll = setInterval(() => void check(), options.pollMs).unref()
   return {
     check,
     close() {
-      watcher?.close()
+      closed = true
+      watcher.close()
       clearInterval(poll)
       clearTimeout(settle)
     },
   }
 }
 
+interface Watcher {
+  /** Sees to it that the directory that is there now is watched: it may appear late, or be made anew. */
+  follow(): Promise<void>
+  close(): void
+}
+
 /** The poll does the work where watching fails (no inotify instances left, unusual file systems). */
-function watchQuietly(directory: string, onEvent: () => void): FSWatcher | undefined {
-  try {
-    const watcher = watch(directory, { persistent: false }, onEvent)
-    watcher.on('error', () => watcher.close())
-    return watcher
-  } catch {
-    return undefined
+function createWatcher(directory: string, onEvent: () => void): Watcher {
+  let watcher: FSWatcher | undefined
+  let inode: number | undefined
+  const stop = (): void => {
+    watcher?.close()
+    inode = undefined
+  }
+  return {
+    close: stop,
+    async follow() {
+      try {
+        const { ino } = await stat(directory)
+        if (ino === inode) return
+        stop()
+        watcher = watch(directory, { persistent: false }, onEvent).on('error', stop)
+        inode = ino
+      } catch {
+        stop()
+      }
+    },
   }
 }
 

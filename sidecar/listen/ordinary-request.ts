@@ -3,6 +3,7 @@
 // Everything else (other methods, chunked or encoded bodies, Expect, Upgrade, a head in pieces, any byte that is not plainly
 // right) is not judged here but left to node:http, whose parser is strict and which serves it on the same socket. So what
 // is accepted must be a subset of what node:http accepts, read in the same way; a differential fuzz test holds that.
+import { byteTable, readHeaderLines } from '../http/header-lines.ts'
 import type { RequestHead } from '../request/head.ts'
 
 export interface OrdinaryRequest {
@@ -17,15 +18,8 @@ const VERSION = ' HTTP/1.1'
 const HEADERS_MAX = 100
 const LENGTH = /^\d{1,12}$/
 
-const CR = 13
-const LF = 10
-const COLON = 58
-const TAB = 9
-const SPACE = 32
-
-const NAME_BYTES = table("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 /** No `#`, no bytes that URL parsers treat differently (RFC 3986 §2). */
-const TARGET_BYTES = table("/?:@-._~!$&'()*+,;=%0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+const TARGET_BYTES = byteTable("/?:@-._~!$&'()*+,;=%0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 /** Undefined unless `bytes` begins with a whole ordinary head of at most `headBytesMax`. */
 export function parseOrdinaryRequest(bytes: Buffer, headBytesMax: number): OrdinaryRequest | undefined {
@@ -38,12 +32,7 @@ export function parseOrdinaryRequest(bytes: Buffer, headBytesMax: number): Ordin
     return undefined
   }
   const headers = new OrdinaryHeaders()
-  let at = lineEnd + 2
-  while (at < text.length) {
-    const next = readHeader(bytes, text, at, headers)
-    if (next < 0) return undefined
-    at = next
-  }
+  if (!readHeaderLines(bytes, text, lineEnd + 2, end + 2, 126, headers, takeHeader)) return undefined
   if (!headers.ordinary) return undefined
   const head = { method: 'POST', target: text.slice(LINE.length, targetEnd), rawHeaders: headers.raw }
   return { head, headBytes: end + 4, bodyBytes: headers.bodyBytes }
@@ -55,25 +44,8 @@ function isTarget(bytes: Buffer, from: number, to: number): boolean {
   return true
 }
 
-/** Reads the line at `at`; returns where the next one begins, or -1 when it is not ordinary. */
-function readHeader(bytes: Buffer, text: string, at: number, headers: OrdinaryHeaders): number {
-  let colon = at
-  while (NAME_BYTES[bytes[colon] as number] === 1) colon++
-  if (colon === at || bytes[colon] !== COLON) return -1
-  let start = colon + 1
-  while (isBlank(bytes[start])) start++
-  let end = start
-  for (let byte = bytes[end] as number; byte !== CR; byte = bytes[++end] as number) {
-    if ((byte < SPACE && byte !== TAB) || byte > 126) return -1
-  }
-  if (bytes[end + 1] !== LF) return -1
-  const next = end + 2
-  while (end > start && isBlank(bytes[end - 1])) end--
-  return headers.add(text.slice(at, colon), text.slice(start, end)) ? next : -1
-}
-
-function isBlank(byte: number | undefined): boolean {
-  return byte === SPACE || byte === TAB
+function takeHeader(headers: OrdinaryHeaders, name: string, value: string): boolean {
+  return headers.take(name, value)
 }
 
 /** Collects the headers and refuses those that would change how the request is read. */
@@ -87,7 +59,7 @@ class OrdinaryHeaders {
   }
 
   /** False when this header makes the request an unusual one. */
-  add(name: string, value: string): boolean {
+  take(name: string, value: string): boolean {
     if (this.raw.length >= 2 * HEADERS_MAX) return false
     this.raw.push(name, value)
     // Their lengths tell them apart from nearly every other header, without lower-casing each name.
@@ -117,10 +89,4 @@ class OrdinaryHeaders {
     this.bodyBytes = Number(value)
     return true
   }
-}
-
-function table(characters: string): Uint8Array {
-  const bytes = new Uint8Array(256)
-  for (const character of characters) bytes[character.charCodeAt(0)] = 1
-  return bytes
 }

@@ -8,8 +8,8 @@ import { createLineBuffer } from './line-buffer.ts'
 import type { RequestRecord } from './request-record.ts'
 
 export interface AccessLogOptions {
-  /** Takes ownership of the text and calls `done` when it has been written, or cannot be. Called again only after that. */
-  write: (text: string, done: () => void) => void
+  /** Calls `done` when the bytes have been written, or cannot be. Called again only after that. */
+  write: (bytes: Buffer, done: () => void) => void
   /** Milliseconds since the epoch. */
   now: () => number
   /** Default 100. */

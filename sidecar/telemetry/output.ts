@@ -5,10 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Output {
   /**
-   * Writes whole texts one after the other. `done` comes when the text is written, or cannot be because the reader is gone.
+   * Writes whole texts one after the other; `done` comes when one is written, or cannot be because the reader is gone.
+   * Bytes must not be touched until then.
    * Whoever does not wait for it is cut off at `waitingBytesMax`, where texts are dropped.
    */
-  write(text: string, done?: () => void): void
+  write(text: string | Buffer, done?: () => void): void
   /** Resolves when nothing waits any more. */
   drained(): Promise<void>
 }
@@ -26,8 +27,8 @@ export function createOutput(fd: number, waitingBytesMax = 4 * 1024 * 1024): Out
   let waitingBytes = 0
   let pumping: Promise<void> | undefined
 
-  function append(text: string, done?: () => void): void {
-    const bytes = Buffer.from(text)
+  function append(text: string | Buffer, done?: () => void): void {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text
     if (waitingBytes + bytes.length > waitingBytesMax) {
       done?.()
       return

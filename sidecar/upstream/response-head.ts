@@ -1,5 +1,7 @@
 // Reads one response head. What is ambiguous about the body's length is refused rather than guessed (RFC 9112 §6.3).
 
+import { readHeaderLines } from '../http/header-lines.ts'
+
 /** Thrown for bytes that are no valid response; the message is for the log and repeats none of them. */
 export class ResponseSyntaxError extends Error {}
 
@@ -14,50 +16,30 @@ export interface ResponseHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const LENGTH = /^\d{1,15}$/
 
-/** `text` is the head as latin1 without the blank line. Throws ResponseSyntaxError. */
-export function parseResponseHead(text: string, method: string): ResponseHead {
-  let lineEnd = text.indexOf('\r\n')
-  if (lineEnd < 0) lineEnd = text.length
-  const start = STATUS_LINE.exec(text.slice(0, lineEnd))
-  if (start === null) throw new ResponseSyntaxError('status line')
-  const framing = new Framing(start[1] === '1')
-  const rawHeaders: string[] = []
-  let at = lineEnd + 2
-  while (at < text.length) {
-    lineEnd = text.indexOf('\r\n', at)
-    if (lineEnd < 0) lineEnd = text.length
-    const colon = text.indexOf(':', at)
-    if (colon < 0 || colon > lineEnd) throw new ResponseSyntaxError('header line without a colon')
-    const name = text.slice(at, colon)
-    const value = trimmed(text, colon + 1, lineEnd)
-    // A name that fails this also covers obsolete line folding and white space before the colon.
-    if (!NAME.test(name) || !VALUE.test(value)) throw new ResponseSyntaxError('header line')
-    framing.note(name, value)
-    rawHeaders.push(name, value)
-    at = lineEnd + 2
+/** Reads the head that lies in `bytes` from `start` to `end`, where its blank line begins. Throws ResponseSyntaxError. */
+export function parseResponseHead(bytes: Buffer, start: number, end: number, method: string): ResponseHead {
+  const head = start === 0 ? bytes : bytes.subarray(start)
+  const text = head.toString('latin1', 0, end - start + 2)
+  const lineEnd = text.indexOf('\r\n')
+  const status = STATUS_LINE.exec(text.slice(0, lineEnd))
+  if (status === null) throw new ResponseSyntaxError('status line')
+  const framing = new Framing(status[1] === '1')
+  if (!readHeaderLines(head, text, lineEnd + 2, text.length, 255, framing, takeHeader)) {
+    throw new ResponseSyntaxError('header line')
   }
-  return framing.finish(Number(start[2]), rawHeaders, method)
+  return framing.finish(Number(status[2]), method)
 }
 
-/** The part of `text` without white space (SP, HTAB) at both ends. */
-function trimmed(text: string, from: number, to: number): string {
-  let start = from
-  let end = to
-  while (start < end && isBlank(text.charCodeAt(start))) start++
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
-  return text.slice(start, end)
-}
-
-function isBlank(code: number): boolean {
-  return code === 32 || code === 9
+function takeHeader(framing: Framing, name: string, value: string): boolean {
+  framing.take(name, value)
+  return true
 }
 
 /** Collects the headers that decide where the body ends and whether the connection lives on. */
 class Framing {
+  readonly #rawHeaders: string[] = []
   #length: number | undefined
   #chunked = false
   #keepAlive: boolean
@@ -66,14 +48,16 @@ class Framing {
     this.#keepAlive = persistent
   }
 
-  note(name: string, value: string): void {
+  take(name: string, value: string): void {
+    this.#rawHeaders.push(name, value)
     // Their lengths tell these three apart from nearly every other header, without lower-casing each name.
     if (name.length === 14 && name.toLowerCase() === 'content-length') this.#noteLength(value)
     else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') this.#noteEncoding(value)
     else if (name.length === 10 && name.toLowerCase() === 'connection') this.#noteConnection(value)
   }
 
-  finish(status: number, rawHeaders: string[], method: string): ResponseHead {
+  finish(status: number, method: string): ResponseHead {
+    const rawHeaders = this.#rawHeaders
     if (this.#chunked && this.#length !== undefined) throw new ResponseSyntaxError('both length and transfer-encoding')
     if (status === 101) throw new ResponseSyntaxError('101 without an upgrade')
     const bodiless = status < 200 || status === 204 || status === 304 || method === 'HEAD'

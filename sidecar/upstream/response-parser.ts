@@ -117,12 +117,12 @@ export class ResponseParser {
       return bytes.length
     }
     this.#held = null
-    this.#takeHead(all.toString('latin1', start, end))
+    this.#takeHead(all, start, end)
     return end + 4 - (held === null ? 0 : held.length - at)
   }
 
-  #takeHead(text: string): void {
-    const head = parseResponseHead(text, this.#method)
+  #takeHead(bytes: Buffer, start: number, end: number): void {
+    const head = parseResponseHead(bytes, start, end, this.#method)
     if (head.status < 200) return
     this.#reusable = head.keepAlive && head.framing !== 'untilClose'
     this.#left = head.bodyBytes ?? 0
