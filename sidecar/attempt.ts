@@ -28,8 +28,8 @@ export interface AttemptContext {
   record: RequestRecord
 }
 
-/** Resolves when the answer was relayed or visibly broken off; rejects with a Refusal while nothing was sent. */
-export async function makeAttempt(attempt: Attempt, context: AttemptContext, deps: AttemptDeps): Promise<void> {
+/** Resolves when the answer was relayed or visibly broken off; throws or rejects with a Refusal while nothing was sent. */
+export function makeAttempt(attempt: Attempt, context: AttemptContext, deps: AttemptDeps): Promise<void> {
   const { exchange, adopted, request, record } = context
   const credential = adopted.credentials.pick(attempt.provider, deps.random)
   noteAttempt(record, attempt, credential.name)
@@ -43,12 +43,9 @@ export async function makeAttempt(attempt: Attempt, context: AttemptContext, dep
     usageStripping: prepared.usageStripping,
     now: deps.now,
   })
-  await relay.run((sink) => {
-    const decoding = new DecodingSink(sink)
-    const call = deps.upstream.send(attempt.provider, wire(prepared, credential), attempt.timeouts, decoding)
-    decoding.call = call
-    return call
-  })
+  const sink = new DecodingSink(relay)
+  sink.call = deps.upstream.send(attempt.provider, wire(prepared, credential), attempt.timeouts, sink)
+  return relay.follow(sink)
 }
 
 export function noteAttempt(record: RequestRecord, { provider, model }: Attempt, credential: string): void {

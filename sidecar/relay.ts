@@ -14,7 +14,7 @@ import { type AnswerFormat, answerFormat, createBodyReader } from './stream/crea
 import type { Scrubber } from './stream/scrub.ts'
 import type { RequestRecord } from './telemetry/request-record.ts'
 import { refusalEvent } from './translate/refusal.ts'
-import type { Call, ResponseSink } from './upstream/call.ts'
+import type { Flow, ResponseSink } from './upstream/call.ts'
 
 export interface RelayOptions {
   exchange: Exchange
@@ -33,7 +33,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
   readonly #options: RelayOptions
   readonly #exchange: Exchange
   readonly #record: RequestRecord
-  #call: Call | undefined
+  #call: Flow | undefined
   readonly #done = Promise.withResolvers<void>()
   #status = 0
   #headers: string[] = []
@@ -53,8 +53,8 @@ export class Relay implements ResponseSink, ExchangeObserver {
    * Resolves when the answer has been delivered, or broken off visibly. Rejects with a Refusal when it failed while
    * nothing had been sent, or when the client left, which ends the call.
    */
-  run(send: (sink: ResponseSink) => Call): Promise<void> {
-    this.#call = send(this)
+  follow(call: Flow): Promise<void> {
+    this.#call = call
     this.#exchange.observer = this
     return this.#done.promise
   }
@@ -99,7 +99,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
       this.#forward(this.#joinHeldBack(rest ?? EMPTY), 'last')
       this.#exchange.end()
     } else {
-      this.#exchange.reply(this.#status, this.#headers, this.#options.scrubber.bytes(rest ?? EMPTY))
+      this.#exchange.reply(this.#status, this.#headers, this.#options.scrubber.bytes(this.#joinHeldBack(rest ?? EMPTY)))
     }
     this.#done.resolve()
   }

@@ -102,16 +102,20 @@ interface Watcher {
 function createWatcher(directory: string, onEvent: () => void): Watcher {
   let watcher: FSWatcher | undefined
   let inode: number | undefined
+  let closed = false
   const stop = (): void => {
     watcher?.close()
     inode = undefined
   }
   return {
-    close: stop,
+    close() {
+      closed = true
+      stop()
+    },
     async follow() {
       try {
         const { ino } = await stat(directory)
-        if (ino === inode) return
+        if (closed || ino === inode) return
         stop()
         watcher = watch(directory, { persistent: false }, onEvent).on('error', stop)
         inode = ino

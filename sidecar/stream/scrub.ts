@@ -19,7 +19,9 @@ export class Scrubber {
     let at = chunk.indexOf(this.#key)
     if (at < 0) return chunk
     const masked = Buffer.from(chunk)
-    for (; at >= 0; at = masked.indexOf(this.#key, at)) masked.fill('*', at, at + this.#key.length)
+    // Behind the mask, not in it: a key of nothing but `*` would be found there for ever.
+    const { length } = this.#key
+    for (; at >= 0; at = masked.indexOf(this.#key, at + length)) masked.fill('*', at, at + length)
     return masked
   }
 

@@ -14,6 +14,9 @@ export interface ResponseSink {
   onError(refusal: Refusal): void
 }
 
+/** What the reader of an answer can do to it: slow it down, or end it, after which it hears nothing more. */
+export type Flow = Pick<Call, 'pause' | 'resume' | 'abort'>
+
 /** Ready bytes: `head` is the request line and all headers with the blank line, latin1. */
 export interface WireRequest {
   method: string

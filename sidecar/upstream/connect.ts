@@ -104,7 +104,8 @@ function sharedReads(onRead: (bytes: Buffer) => void): net.OnReadOpts {
 
 function tlsOptions(target: ConnectTarget, session: Buffer | undefined): tls.ConnectionOptions {
   const options: tls.ConnectionOptions = { ALPNProtocols: ['http/1.1'] }
-  // An address is verified as such, and RFC 6066 allows no address in SNI.
+  // RFC 6066 allows no address in SNI. Without one node:tls would verify the host, whatever name was configured.
+  options.checkServerIdentity = (_host, certificate) => tls.checkServerIdentity(target.serverName, certificate)
   if (net.isIP(target.serverName) === 0) options.servername = target.serverName
   if (target.secureContext !== undefined) options.secureContext = target.secureContext
   if (session !== undefined) options.session = session

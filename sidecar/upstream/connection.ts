@@ -14,7 +14,7 @@ export interface ConnectionOwner {
   onFree(connection: Connection): void
   /** Gone without a call; `error` says why when it never got ready. */
   onGone(connection: Connection, error: Error | undefined): void
-  /** The call's answer is not coming; `safe` when no byte of it came and the connection had served before. */
+  /** The call's answer is not coming; `safe` when no byte of it came and the connection was not new. */
   onFailed(call: Call, refusal: Refusal, retry: 'safe' | 'unsafe'): void
   /** The call's answer was delivered to its end. */
   onDone(call: Call): void
@@ -26,7 +26,9 @@ export class Connection implements SocketEvents, ResponseHandler {
   readonly #opening: OpenSocket
   #socket: net.Socket | undefined
   #call: Call | undefined
-  #served = 0
+  /** Served or idle before the present call: the provider may have closed it unnoticed. */
+  #kept = false
+  #paused = false
   #completed: 'no' | 'reusable' | 'spent' = 'no'
   #gone = false
   /** When it became free, or began to connect; monotonic milliseconds. */
@@ -46,17 +48,21 @@ export class Connection implements SocketEvents, ResponseHandler {
     call.connection = this
     this.#parser.begin(method)
     call.enter('awaitingHead', this.#owner.now())
-    if (body.length > 0) socket.cork()
+    const bytes = inOnePiece(head, body)
+    if (bytes !== undefined) return void socket.write(bytes)
+    socket.cork()
     socket.write(head, 'latin1')
     for (const piece of body) socket.write(piece)
-    if (body.length > 0) socket.uncork()
+    socket.uncork()
   }
 
   pause(): void {
+    this.#paused = true
     this.#socket?.pause()
   }
 
   resume(): void {
+    this.#paused = false
     this.#socket?.resume()
   }
 
@@ -71,7 +77,7 @@ export class Connection implements SocketEvents, ResponseHandler {
   /** Ends its call with this refusal, and closes. */
   fail(refusal: Refusal): void {
     const call = this.#call
-    const retry = this.#served > 0 && !this.#parser.begun && refusal.code === 'provider_unreachable' ? 'safe' : 'unsafe'
+    const retry = this.#kept && !this.#parser.begun && refusal.code === 'provider_unreachable' ? 'safe' : 'unsafe'
     this.drop()
     if (call !== undefined) this.#owner.onFailed(call, refusal, retry)
   }
@@ -134,7 +140,9 @@ export class Connection implements SocketEvents, ResponseHandler {
     this.#completed = 'no'
     this.#call = undefined
     call.connection = undefined
-    this.#served++
+    // The answer's last bytes were too much for its client; the next call has another one.
+    if (this.#paused) this.resume()
+    this.#kept = true
     call.sink.onEnd()
     this.#owner.onDone(call)
     if (reusable && !this.#gone) this.#free()
@@ -144,6 +152,7 @@ export class Connection implements SocketEvents, ResponseHandler {
   #free(): void {
     this.since = this.#owner.now()
     this.#owner.onFree(this)
+    if (this.#call === undefined) this.#kept = true
   }
 
   #leave(error: Error | undefined): void {
@@ -152,6 +161,20 @@ export class Connection implements SocketEvents, ResponseHandler {
     this.#opening.destroy()
     this.#owner.onGone(this, error)
   }
+}
+
+/** Up to here a copy costs less than a write of several pieces. */
+const ONE_PIECE_BYTES_MAX = 16 * 1024
+
+/** A small request as one buffer, undefined for a larger one. */
+function inOnePiece(head: string, body: readonly Buffer[]): Buffer | undefined {
+  let bytes = head.length
+  for (const piece of body) bytes += piece.length
+  if (bytes > ONE_PIECE_BYTES_MAX) return undefined
+  const whole = Buffer.allocUnsafe(bytes)
+  let at = whole.write(head, 'latin1')
+  for (const piece of body) at += piece.copy(whole, at)
+  return whole
 }
 
 /** `ECONNREFUSED` and the like: says what happened and names no host. */

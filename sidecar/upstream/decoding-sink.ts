@@ -3,7 +3,7 @@
 // straight through.
 import zlib from 'node:zlib'
 import { Refusal } from '../errors.ts'
-import type { Call, ResponseSink } from './call.ts'
+import type { Call, Flow, ResponseSink } from './call.ts'
 
 type Decoder = zlib.Gunzip | zlib.Inflate | zlib.BrotliDecompress | zlib.ZstdDecompress
 
@@ -12,18 +12,36 @@ const DECODERS: ReadonlyMap<string, () => Decoder> = new Map([
   ['x-gzip', () => zlib.createGunzip()],
   ['deflate', () => zlib.createInflate()],
   ['br', () => zlib.createBrotliDecompress()],
-  ['zstd', () => zlib.createZstdDecompress()],
+  // RFC 9659: a larger window is not valid in HTTP, and would let a few bytes claim 128 MiB.
+  ['zstd', () => zlib.createZstdDecompress({ params: { [zlib.constants.ZSTD_d_windowLogMax]: 23 } })],
 ])
 
-export class DecodingSink implements ResponseSink {
+export class DecodingSink implements ResponseSink, Flow {
   readonly #inner: ResponseSink
   #decoder: Decoder | undefined
   #ended = false
-  /** Set once the call exists, so that a slow decoder can slow its reads down. */
+  /** Set once the call exists. */
   call: Call | undefined
 
   constructor(inner: ResponseSink) {
     this.#inner = inner
+  }
+
+  // A client that is slow slows the decoder, and that its call: bytes that were read already could grow a thousandfold.
+  pause(): void {
+    if (this.#decoder === undefined) this.call?.pause()
+    else this.#decoder.pause()
+  }
+
+  resume(): void {
+    if (this.#decoder === undefined) this.call?.resume()
+    else this.#decoder.resume()
+  }
+
+  abort(): void {
+    this.#ended = true
+    this.#decoder?.destroy()
+    this.call?.abort()
   }
 
   onHead(status: number, rawHeaders: string[], bodyBytes: number | undefined): void {
@@ -60,9 +78,10 @@ export class DecodingSink implements ResponseSink {
       this.#ended = true
       this.#inner.onEnd()
     })
-    decoder.on('error', (error) => {
+    decoder.on('error', (error: NodeJS.ErrnoException) => {
       this.call?.abort()
-      this.onError(new Refusal('provider_invalid_response', 'Its content-encoding cannot be undone.', { cause: error }))
+      const code = error.code === 'Z_BUF_ERROR' ? 'provider_truncated' : 'provider_invalid_response'
+      this.onError(new Refusal(code, 'Its content-encoding cannot be undone.', { cause: error }))
     })
     return decoder
   }

@@ -25,11 +25,22 @@ export function parseResponseHead(bytes: Buffer, start: number, end: number, met
   const lineEnd = text.indexOf('\r\n')
   const status = STATUS_LINE.exec(text.slice(0, lineEnd))
   if (status === null) throw new ResponseSyntaxError('status line')
-  const framing = new Framing(status[1] === '1')
+  const framing = new Framing(status[1] === '1' ? 'HTTP/1.1' : 'HTTP/1.0')
   if (!readHeaderLines(head, text, lineEnd + 2, text.length, 255, framing, takeHeader)) {
     throw new ResponseSyntaxError('header line')
   }
   return framing.finish(Number(status[2]), method)
+}
+
+/**
+ * Trailers are dropped, but a section that is not valid shows that the framing was misread. `bytes` is the section with
+ * its blank line, from offset 0 to `end`. Throws ResponseSyntaxError.
+ */
+export function checkTrailer(bytes: Buffer, end: number): void {
+  const framing = new Framing('HTTP/1.1')
+  framing.take('transfer-encoding', 'chunked')
+  const text = bytes.toString('latin1', 0, end - 2)
+  if (!readHeaderLines(bytes, text, 0, text.length, 255, framing, takeHeader)) throw new ResponseSyntaxError('trailer')
 }
 
 function takeHeader(framing: Framing, name: string, value: string): boolean {
@@ -42,10 +53,11 @@ class Framing {
   readonly #rawHeaders: string[] = []
   #length: number | undefined
   #chunked = false
-  #keepAlive: boolean
+  readonly #version: 'HTTP/1.0' | 'HTTP/1.1'
+  #connection: 'default' | 'close' | 'keep-alive' = 'default'
 
-  constructor(persistent: boolean) {
-    this.#keepAlive = persistent
+  constructor(version: 'HTTP/1.0' | 'HTTP/1.1') {
+    this.#version = version
   }
 
   take(name: string, value: string): void {
@@ -58,10 +70,9 @@ class Framing {
 
   finish(status: number, method: string): ResponseHead {
     const rawHeaders = this.#rawHeaders
-    if (this.#chunked && this.#length !== undefined) throw new ResponseSyntaxError('both length and transfer-encoding')
     if (status === 101) throw new ResponseSyntaxError('101 without an upgrade')
     const bodiless = status < 200 || status === 204 || status === 304 || method === 'HEAD'
-    const keepAlive = this.#keepAlive
+    const keepAlive = this.#keepAlive()
     if (bodiless) return { status, rawHeaders, framing: 'length', bodyBytes: 0, keepAlive }
     if (this.#chunked) return { status, rawHeaders, framing: 'chunked', bodyBytes: undefined, keepAlive }
     const framing = this.#length === undefined ? 'untilClose' : 'length'
@@ -69,20 +80,26 @@ class Framing {
   }
 
   #noteLength(value: string): void {
+    if (this.#chunked || this.#length !== undefined) throw new ResponseSyntaxError('a second length')
     if (!LENGTH.test(value)) throw new ResponseSyntaxError('content-length')
-    if (this.#length !== undefined && this.#length !== Number(value))
-      throw new ResponseSyntaxError('two content-lengths')
     this.#length = Number(value)
   }
 
   #noteEncoding(value: string): void {
-    if (this.#chunked || value.toLowerCase() !== 'chunked') throw new ResponseSyntaxError('transfer-encoding')
+    if (this.#chunked || this.#length !== undefined) throw new ResponseSyntaxError('a second length')
+    if (value.toLowerCase() !== 'chunked') throw new ResponseSyntaxError('transfer-encoding')
     this.#chunked = true
   }
 
   #noteConnection(value: string): void {
     const options = value.toLowerCase()
-    if (options.includes('close')) this.#keepAlive = false
-    else if (options.includes('keep-alive')) this.#keepAlive = true
+    if (options.includes('close')) this.#connection = 'close'
+    else if (this.#connection === 'default' && options.includes('keep-alive')) this.#connection = 'keep-alive'
+  }
+
+  #keepAlive(): boolean {
+    if (this.#version === 'HTTP/1.1') return this.#connection !== 'close'
+    // RFC 9112 §6.1: HTTP/1.0 has no chunks, so an answer in them may have been framed by somebody else.
+    return this.#connection === 'keep-alive' && !this.#chunked
   }
 }

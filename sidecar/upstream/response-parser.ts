@@ -4,7 +4,7 @@
 //
 // It skips 1xx answers and trailers, and never buffers a body. Rejected: node:http's client and undici, which cost 2 and
 // 1.4 times the CPU per request of a client of this shape.
-import { parseResponseHead, ResponseSyntaxError } from './response-head.ts'
+import { checkTrailer, parseResponseHead, ResponseSyntaxError } from './response-head.ts'
 
 export interface ResponseHandler {
   /** The final head. `bodyBytes` is undefined when the length is not known in advance. */
@@ -20,6 +20,9 @@ const TRAILER_BYTES_MAX = 16 * 1024
 const CHUNK_EXTENSION_BYTES_MAX = 4096
 /** 2^52 bytes: sizes stay exact integers. */
 const CHUNK_SIZE_DIGITS_MAX = 13
+/** RFC 9112 §7.1.1, without the white space that it tolerates and llhttp does not. */
+const CHUNK_EXTENSIONS = /^(?:;[!#$%&'*+\-.^_`|~\w]+(?:=(?:[!#$%&'*+\-.^_`|~\w]+|"(?:[\t !#-[\]-~]|\\[\t -~])*"))?)*$/
+const HEAD_BEGINS = 'HTTP/1.'
 
 const CR = 13
 const LF = 10
@@ -47,7 +50,7 @@ export class ResponseParser {
   /** Bytes left of the body or of the chunk. */
   #left = 0
   #digits = 0
-  #extensionBytes = 0
+  #extensions = ''
   #reusable = true
   #begun = false
 
@@ -113,6 +116,7 @@ export class ResponseParser {
     const end = all.indexOf('\r\n\r\n', held === null ? start : Math.max(0, held.length - 3))
     if ((end < 0 ? all.length : end) - start > HEAD_BYTES_MAX) throw new ResponseSyntaxError('head larger than 64 KiB')
     if (end < 0) {
+      if (!mayBeHead(all, start, held === null ? start : held.length)) throw new ResponseSyntaxError('not a head')
       this.#held = Buffer.from(all.subarray(start))
       return bytes.length
     }
@@ -145,7 +149,7 @@ export class ResponseParser {
     this.#state = 'chunkSize'
     this.#left = 0
     this.#digits = 0
-    this.#extensionBytes = 0
+    this.#extensions = ''
   }
 
   #readChunkData(bytes: Buffer, at: number): number {
@@ -164,9 +168,7 @@ export class ResponseParser {
         this.#readSizeByte(byte)
         break
       case 'chunkExtension':
-        if (byte === CR) this.#state = 'chunkSizeLf'
-        else if (byte === LF || ++this.#extensionBytes > CHUNK_EXTENSION_BYTES_MAX)
-          throw new ResponseSyntaxError('chunk extension')
+        this.#readExtensionByte(byte)
         break
       case 'chunkSizeLf':
         if (byte !== LF) throw new ResponseSyntaxError('chunk size line')
@@ -186,12 +188,19 @@ export class ResponseParser {
   #readSizeByte(byte: number): void {
     if (byte === CR || byte === SEMICOLON) {
       if (this.#digits === 0) throw new ResponseSyntaxError('chunk without a size')
-      this.#state = byte === CR ? 'chunkSizeLf' : 'chunkExtension'
-      return
+      this.#state = 'chunkExtension'
+      return this.#readExtensionByte(byte)
     }
     const digit = hexDigit(byte)
     if (digit < 0 || ++this.#digits > CHUNK_SIZE_DIGITS_MAX) throw new ResponseSyntaxError('chunk size')
     this.#left = this.#left * 16 + digit
+  }
+
+  #readExtensionByte(byte: number): void {
+    if (byte !== CR) this.#extensions += String.fromCharCode(byte)
+    else if (CHUNK_EXTENSIONS.test(this.#extensions)) this.#state = 'chunkSizeLf'
+    else throw new ResponseSyntaxError('chunk extension')
+    if (this.#extensions.length > CHUNK_EXTENSION_BYTES_MAX) throw new ResponseSyntaxError('chunk extension')
   }
 
   /** Trailers are read to their end and dropped (RFC 9110 §6.5.1 allows it). */
@@ -205,6 +214,7 @@ export class ResponseParser {
       return bytes.length
     }
     this.#held = null
+    if (end > 2) checkTrailer(all, end)
     this.#complete()
     return at + end - (held === null ? 0 : held.length)
   }
@@ -213,6 +223,19 @@ export class ResponseParser {
     this.#state = 'idle'
     this.#handler.onComplete(this.#reusable)
   }
+}
+
+/**
+ * Whether a head whose end has not come may still be one: with lone line feeds, or from a server that speaks another
+ * protocol, that end would only be waited for. Bytes before `unseen` were looked at before.
+ */
+function mayBeHead(bytes: Buffer, start: number, unseen: number): boolean {
+  const begins = bytes.toString('latin1', start, Math.min(bytes.length, start + HEAD_BEGINS.length))
+  if (!HEAD_BEGINS.startsWith(begins)) return false
+  for (let at = bytes.indexOf(LF, unseen); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) return false
+  }
+  return true
 }
 
 /** Offset behind the blank line that ends a trailer section, or -1. */

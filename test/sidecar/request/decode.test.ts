@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals'
 import { Refusal } from '../../../sidecar/errors.ts'
 import { decode } from '../../../sidecar/request/decode.ts'
 import type { DecodedRequest } from '../../../sidecar/request/decoded-request.ts'
-import { randomObject, seeded } from './random-json.ts'
+import { seeded } from '../../support/random.ts'
+import { randomObject } from './random-json.ts'
 
 const JSON_TYPE = ['Content-Type', 'application/json']
 

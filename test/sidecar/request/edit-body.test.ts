@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals'
 import { decode } from '../../../sidecar/request/decode.ts'
 import type { DecodedRequest } from '../../../sidecar/request/decoded-request.ts'
 import { type BodyEdit, editBody, streamUsageEdit } from '../../../sidecar/request/edit-body.ts'
-import { pick, type Random, randomObject, randomValue, seeded } from './random-json.ts'
+import { pick, type Random, seeded } from '../../support/random.ts'
+import { randomObject, randomValue } from './random-json.ts'
 
 const FIELDS = ['model', 'temperature', 'top_p', 'user', 'größe', '__proto__']
 

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { Refusal } from '../../../sidecar/errors.ts'
 import { walkObject } from '../../../sidecar/request/json-walker.ts'
-import { damaged, pick, randomObject, seeded } from './random-json.ts'
+import { pick, seeded } from '../../support/random.ts'
+import { damaged, randomObject } from './random-json.ts'
 
 const WANTED = ['model', 'stream', 'stream_options', 'temperature']
 

@@ -1,21 +1,6 @@
 // Seeded random JSON documents as text, with what clients do to them: white space, escapes, keys twice, keys in disguise.
 
-export type Random = () => number
-
-/** Mulberry32: small, seeded, good enough to choose test cases. Numbers in [0, 1). */
-export function seeded(seed: number): Random {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-export function pick<T>(random: Random, choices: readonly T[]): T {
-  return choices[Math.floor(random() * choices.length)] as T
-}
+import { pick, type Random } from '../../support/random.ts'
 
 const KEYS = [
   'model',

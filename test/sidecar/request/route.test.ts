@@ -4,6 +4,7 @@ import { createRuntime } from '../../../sidecar/config/runtime.ts'
 import { Refusal } from '../../../sidecar/errors.ts'
 import { route } from '../../../sidecar/request/route.ts'
 import { decodedRequest } from '../../support/decoded-request.ts'
+import { seeded } from '../../support/random.ts'
 import {
   backend,
   exactly,
@@ -301,17 +302,6 @@ test('without a model the first backend serves, never a draw: what one call stor
 })
 
 // The draw.
-
-/** Numbers in [0, 1) that look random and are the same in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 function shares(weights: Record<string, number>, draws: number): Record<string, number> {
   const names = Object.keys(weights)
