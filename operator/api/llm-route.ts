@@ -57,8 +57,8 @@ export interface LLMRouteRule {
   /** Which requests the rule decides: those that any of these matches. Empty: every request. */
   matches?: LLMRouteRuleMatch[]
   /**
-   * Who may answer. Requests are spread over them by weight; when one fails, another takes over. A backend whose
-   * provider does not exist or may not be used drops out, the others stand.
+   * Who may answer. Requests are spread by weight over those that speak the client's API. A backend whose provider does
+   * not exist or may not be used drops out, the others stand.
    */
   backends: LLMRouteRuleBackend[]
   /**
