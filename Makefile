@@ -17,7 +17,7 @@ $(INSTALLED): package.json package-lock.json .npmrc
 install: $(INSTALLED) ## Installs the dependencies; every other target does it by itself.
 
 run: $(INSTALLED) ## Serves the quick start on 127.0.0.1:8787; ARGS="-f FILE" for files of your own.
-	@exec node cli/main.ts run $(ARGS)
+	@exec bin/outrigger run $(ARGS)
 
 test: $(INSTALLED) ## Runs all tests; ARGS=PATTERN for some.
 	$(JEST) $(ARGS)
@@ -43,11 +43,15 @@ build: dist/outrigger.cjs ## Bundles the command line into dist/outrigger.cjs.
 
 dist/outrigger.cjs: $(INSTALLED) $(SOURCES)
 	node scripts/bundle.ts
+	@touch $@
 
 bench: dist/outrigger.cjs ## Measures against nginx and writes test/bench/RESULTS.md.
 	node test/bench/bench.ts
 
+fuzz: $(INSTALLED) ## The long runs: recorded streams at every byte, differential fuzz.
+	EVERY_BYTE=1 FUZZ=200000 $(JEST) test/sidecar/stream test/sidecar/listen/ordinary-request
+
 clean: ## Removes what was built; dependencies stay.
 	rm -rf dist .cache
 
-.PHONY: help install run test check format generate golden build bench clean
+.PHONY: help install run test check format generate golden build bench fuzz clean

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // The command line: `outrigger COMMAND`. Exit codes: 0 fine, 1 the user's input is wrong, 2 usage, 70 our own fault.
-import { startMock } from '../mock/server.ts'
 import type { SidecarSettings } from '../sidecar/settings.ts'
 import { startSidecar } from '../sidecar/sidecar.ts'
 import { createLog, type Log } from '../sidecar/telemetry/log.ts'
@@ -68,7 +67,7 @@ function helpOf({ summary, usage, flags }: Command): string {
 async function runFiles(argv: readonly string[]): Promise<number> {
   const parsed = parseFlags(RUN_FLAGS, argv, environment(), 'WithFiles')
   // Reading files means compiling the schemas' rules, which the other commands need not wait for.
-  const { InputError, run } = await import('./run.ts')
+  const { InputError, run } = await import('./file-commands.ts')
   const { log, output } = createLogs(parsed.settings)
   try {
     const running = await run({
@@ -96,7 +95,7 @@ async function sidecarCommand(argv: readonly string[]): Promise<number> {
 async function compileCommand(argv: readonly string[]): Promise<number> {
   const { settings, files } = parseFlags(COMPILE_FLAGS, argv, environment(), 'WithFiles')
   if (files.length === 0) throw new UsageError('compile needs at least one -f FILE_OR_FOLDER')
-  const { compileFiles } = await import('./compile.ts')
+  const { compileFiles } = await import('./file-commands.ts')
   const { exitCode, output, messages } = await compileFiles(files, settings.namespace, environment())
   process.stdout.write(output)
   for (const message of messages) process.stderr.write(`${message}\n`)
@@ -105,6 +104,7 @@ async function compileCommand(argv: readonly string[]): Promise<number> {
 
 async function mockCommand(argv: readonly string[]): Promise<number> {
   const { settings } = parseFlags(MOCK_FLAGS, argv, environment())
+  const { startMock } = await import('./file-commands.ts')
   const mock = await startMock(settings.listen)
   say(`The mock provider serves OpenAI's, Anthropic's and Gemini's APIs on ${mock.url}`)
   return untilStopped(mock.close, undefined)
@@ -122,11 +122,13 @@ function createLogs(settings: SidecarSettings): { log: Log; output: Output } {
   return { log, output }
 }
 
-/** Stops at the first SIGTERM or SIGINT; a second one ends the process at once. */
+/** Stops at the first SIGTERM, SIGINT or SIGHUP; a second one ends the process at once. */
 async function untilStopped(stop: () => Promise<void>, output: Output | undefined): Promise<number> {
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve)
     process.once('SIGINT', resolve)
+    // The terminal was closed.
+    process.once('SIGHUP', resolve)
   })
   process.once('SIGTERM', () => process.exit(EXIT.fine))
   process.once('SIGINT', () => process.exit(EXIT.fine))
@@ -150,8 +152,8 @@ function exitCodeOf(error: unknown): number {
     process.stderr.write(`outrigger: ${error.message}\n`)
     return EXIT.usage
   }
-  const { code, message, stack } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+  const { syscall, message, stack } = error as NodeJS.ErrnoException
+  if (syscall === 'listen' || syscall === 'bind' || syscall === 'getaddrinfo') {
     return complain(`outrigger: ${message}; choose another address with --listen or --admin`)
   }
   process.stderr.write(`outrigger: this is a fault of Outrigger's own, please report it\n${stack ?? String(error)}\n`)

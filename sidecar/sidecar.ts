@@ -1,6 +1,5 @@
 // Wires one sidecar: a directory to follow, a data plane, an admin server, and a drain. Called by the entry points (in a
 // cluster over the mounted volume, on a laptop over the folder that file mode publishes to) and by tests, with port 0.
-import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { type AdminDeps, createAdminServer } from './admin/server.ts'
 import { makeAttempt } from './attempt.ts'
@@ -9,6 +8,7 @@ import { watchDirectory } from './config/watch.ts'
 import { type Deps, handle } from './handle.ts'
 import { BodyBudget } from './listen/body-budget.ts'
 import { type Drainable, listen } from './listen/listener.ts'
+import { createRequestIds } from './listen/request-ids.ts'
 import { ResponseHeaderFilter } from './providers/response-headers.ts'
 import type { Address, SidecarSettings } from './settings.ts'
 import { createAccessLog } from './telemetry/access-log.ts'
@@ -72,7 +72,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     random,
   }
 
-  const upgrades = new Upgrades({ deps, upstream, newRequestId: randomUUID })
+  const newRequestId = createRequestIds()
+  const upgrades = new Upgrades({ deps, upstream, newRequestId })
 
   const watch = watchDirectory({
     directory,
@@ -86,7 +87,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     headTimeoutMs: settings.headersTimeout,
     requestTimeoutMs: settings.requestTimeout,
     body: { bytesMax: settings.bodyMax, budget: new BodyBudget(settings.bodyTotalMax) },
-    newRequestId: randomUUID,
+    newRequestId,
     now,
     onExchange: (exchange) => void handle(exchange, deps),
     onUpgrade: (message, socket, head) => upgrades.handle(message, socket, head),

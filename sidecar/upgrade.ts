@@ -4,7 +4,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import httpProxy from 'http-proxy'
 import { noteAttempt } from './attempt.ts'
 import { Refusal } from './errors.ts'
 import type { Deps } from './handle.ts'
@@ -29,7 +28,6 @@ export interface UpgradeOptions {
 
 export class Upgrades implements Drainable {
   readonly #options: UpgradeOptions
-  readonly #proxy = httpProxy.createProxyServer({})
   readonly #sockets = new Set<Duplex>()
 
   constructor(options: UpgradeOptions) {
@@ -57,21 +55,17 @@ export class Upgrades implements Drainable {
       recorder.end(record, (socket as Socket).bytesWritten)
     })
     const refuse = (error: unknown): void => refuseUpgrade(socket, requestHead, error, record)
-    try {
-      this.#join(message, requestHead, socket, head, record, refuse)
-    } catch (error) {
-      refuse(error)
-    }
+    this.#join(message, requestHead, socket, head, record, refuse).catch(refuse)
   }
 
-  #join(
+  async #join(
     message: IncomingMessage,
     requestHead: RequestHead,
     socket: Duplex,
     head: Buffer,
     record: RequestRecord,
     refuse: (error: unknown) => void,
-  ): void {
+  ): Promise<void> {
     const { deps, upstream } = this.#options
     gate(requestHead, deps.allowed)
     const adopted = deps.current()
@@ -96,7 +90,9 @@ export class Upgrades implements Drainable {
       toProxy: true,
       agent: new UpgradeAgent(upstream.targetOf(provider)),
     }
-    this.#proxy.ws(message, socket, head, options, (error) => {
+    // Loaded with the first upgrade: most pods never see one, and it is 2 MB.
+    const { createProxyServer } = await import('http-proxy')
+    createProxyServer({}).ws(message, socket, head, options, (error) => {
       refuse(new Refusal('provider_unreachable', undefined, { cause: error }))
     })
   }

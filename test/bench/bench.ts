@@ -149,14 +149,14 @@ async function startSubjects(folder: string): Promise<Subject[]> {
       [credentialFile('default', 'openai', 'primary'), 'sk-up-0123456789abcdef'],
     ]),
   )
-  const bundle = path.join(import.meta.dirname, '../../dist/outrigger.cjs')
+  const outrigger = path.join(import.meta.dirname, '../../bin/outrigger')
   const flags = ['--listen', `127.0.0.1:${PORTS.sidecar}`, '--admin', `127.0.0.1:${PORTS.admin}`, '--config-dir', mount]
   return [
     { name: 'nginx', port: PORTS.nginx, process: nginx(SUBJECT_CORE, folder, 'proxy', proxyServer()) },
     {
       name: 'outrigger',
       port: PORTS.sidecar,
-      process: start(SUBJECT_CORE, process.execPath, [bundle, 'sidecar', ...flags], path.join(folder, 'sidecar.log')),
+      process: start(SUBJECT_CORE, outrigger, ['sidecar', ...flags], path.join(folder, 'sidecar.log')),
     },
   ]
 }
