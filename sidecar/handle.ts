@@ -5,7 +5,8 @@
 // dialect, no provider and no socket, and it keeps the configuration that the request began with.
 //
 // Stages throw a Refusal for what the caller must hear; anything else that is thrown is a fault of ours. Both become a
-// response in `refuse`, once. Once an answer has begun, its attempt ends it visibly by itself and does not throw.
+// response in `refuse`, once. Once an answer has begun, its attempt ends it visibly by itself, and throws only when the
+// client has left, which nobody can be told.
 import type { AttemptContext } from './attempt.ts'
 import type { Adopted } from './config/configuration.ts'
 import { Refusal } from './errors.ts'

@@ -92,9 +92,10 @@ export class Relay implements ResponseSink, ExchangeObserver {
   onEnd(): void {
     const reader = this.#reader as BodyReader
     const { rest, complete } = reader.end()
-    // What an error's body holds is the provider's business: it is passed on as it is.
-    if (!complete && this.#status < 300) return this.onError(new Refusal('provider_truncated'))
-    this.#finishRecord(reader.providerError() === undefined ? undefined : 'provider_stream_error')
+    const failed = reader.providerError() !== undefined
+    // An error, as the answer or as the last event of a stream, is the provider's own end: it is passed on as it is.
+    if (!complete && !failed && this.#status < 300) return this.onError(new Refusal('provider_truncated'))
+    this.#finishRecord(failed ? 'provider_stream_error' : undefined)
     if (this.#exchange.begun) {
       this.#forward(this.#joinHeldBack(rest ?? EMPTY), 'last')
       this.#exchange.end()
@@ -110,7 +111,9 @@ export class Relay implements ResponseSink, ExchangeObserver {
     const { dialect, operation } = this.#options.request
     if (this.#format === 'events') {
       this.#exchange.write(refusalEvent(dialect, operation, refusal, this.#exchange.requestId))
-      this.#exchange.end()
+      // Gemini's form of it is no event, and readers of events only (Vercel's AI SDK) pass over it.
+      if (dialect === 'Gemini') this.#exchange.break()
+      else this.#exchange.end()
     } else this.#exchange.break()
     this.#done.resolve()
   }

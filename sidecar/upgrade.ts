@@ -115,6 +115,7 @@ function headersOf(lines: string): IncomingHttpHeaders {
 /** There is no ServerResponse yet: the reply is written by hand and the socket closed. */
 function refuseUpgrade(socket: Duplex, head: RequestHead, error: unknown, record: RequestRecord): void {
   const refusal = noteFailure(record, error)
+  record.status = refusal.failure.status
   if (!socket.writable) return
   const { status, headers, body } = refusalReply(head, refusal, record.requestId)
   socket.end(closingResponse(status, headers, body))

@@ -46,21 +46,15 @@ export function watchDirectory(options: WatchOptions): Watch {
   const look = async (): Promise<void> => {
     if (closed) return
     await watcher.follow()
-    let signature: string | undefined
     try {
-      signature = await signatureOf(directory)
+      const signature = await signatureOf(directory)
       if (signature === seen) return
-      const published = await readPublished(directory)
-      // Swapped again while reading: the next look sees the newer one whole.
-      if ((await signatureOf(directory)) !== signature) return schedule()
+      const published = await readWhole(directory, signature)
+      if (published === undefined) return schedule()
       seen = signature
-      failure = undefined
       onPublished(published)
+      failure = undefined
     } catch (error) {
-      // A swap removes the old folder under a reader: that is no failure either.
-      if (signature !== undefined && (await signatureOf(directory).catch(() => signature)) !== signature) {
-        return schedule()
-      }
       // What can be read again counts as new, so that it takes the error back.
       seen = undefined
       const { message } = error as Error
@@ -101,7 +95,8 @@ interface Watcher {
 /** The poll does the work where watching fails (no inotify instances left, unusual file systems). */
 function createWatcher(directory: string, onEvent: () => void): Watcher {
   let watcher: FSWatcher | undefined
-  let inode: number | undefined
+  /** Of the directory that is watched; a number alone may be given to the next one too. */
+  let inode: string | undefined
   let closed = false
   const stop = (): void => {
     watcher?.close()
@@ -114,11 +109,12 @@ function createWatcher(directory: string, onEvent: () => void): Watcher {
     },
     async follow() {
       try {
-        const { ino } = await stat(directory)
-        if (closed || ino === inode) return
+        const { ino, birthtimeMs } = await stat(directory)
+        const found = `${ino}.${birthtimeMs}`
+        if (closed || found === inode) return
         stop()
         watcher = watch(directory, { persistent: false }, onEvent).on('error', stop)
-        inode = ino
+        inode = found
       } catch {
         stop()
       }
@@ -150,6 +146,18 @@ async function timeOf(file: string): Promise<string> {
     return `${mtimeMs}.${size}.${ino}`
   } catch {
     return 'absent'
+  }
+}
+
+/** Undefined when it was swapped meanwhile: the next look sees the newer one whole. */
+async function readWhole(directory: string, signature: string): Promise<Published | undefined> {
+  try {
+    const published = await readPublished(directory)
+    return (await signatureOf(directory)) === signature ? published : undefined
+  } catch (error) {
+    // A swap removes the old folder under its reader, which is no failure.
+    if ((await signatureOf(directory)) !== signature) return undefined
+    throw error
   }
 }
 

@@ -18,7 +18,7 @@ export interface Exchange {
   end(): void
   /** A whole reply in one write. */
   reply(status: number, headers: readonly string[], body: Buffer): void
-  /** Breaks the connection so that the client notices that the reply is not whole. */
+  /** Breaks the connection behind what was written, so that the client notices that the reply is not whole. */
   break(): void
   /** Nothing was sent yet, so another reply is still possible. */
   readonly begun: boolean

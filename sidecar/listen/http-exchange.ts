@@ -16,6 +16,8 @@ export class HttpExchange implements Exchange {
   readonly #response: ServerResponse
   readonly #limits: BodyLimits
   #budgeted = 0
+  /** The client waits for a word before it sends its body. */
+  #expecting: boolean
   #gone = false
   #observer: ExchangeObserver | undefined
 
@@ -25,6 +27,8 @@ export class HttpExchange implements Exchange {
     this.#message = message
     this.#response = response
     this.#limits = limits
+    // RFC 9110 §10.1.1: HTTP/1.0 has no 1xx.
+    this.#expecting = message.headers.expect !== undefined && message.httpVersion === '1.1'
     response.sendDate = false
     response.on('close', () => this.#close())
   }
@@ -39,7 +43,11 @@ export class HttpExchange implements Exchange {
   }
 
   async readBody(): Promise<Buffer> {
-    if (this.#message.headers.expect !== undefined) this.#response.writeContinue()
+    const announced = Number(this.#message.headers['content-length'] ?? 0)
+    if (this.#expecting && announced <= this.#limits.bytesMax) {
+      this.#expecting = false
+      this.#response.writeContinue()
+    }
     const { body, budgeted } = await readBody(this.#message, this.head, this.#limits)
     // A client that left while its body was being decoded is not coming back to return the bytes.
     if (this.#gone) this.#limits.budget.give(budgeted)
@@ -48,7 +56,7 @@ export class HttpExchange implements Exchange {
   }
 
   begin(status: number, headers: readonly string[], bodyBytes: number | undefined): void {
-    const framing = bodyBytes === undefined ? ['transfer-encoding', 'chunked'] : ['content-length', String(bodyBytes)]
+    const framing = bodyBytes === undefined ? this.#framingWithoutLength() : ['content-length', String(bodyBytes)]
     this.#response.writeHead(status, headers.concat(framing))
     this.#response.on('drain', () => this.#observer?.onDrain())
   }
@@ -67,13 +75,23 @@ export class HttpExchange implements Exchange {
     // Answers to HEAD, 204 and 304 have a body's headers but no body of their own (RFC 9110 §8.6).
     const bodiless = body.length === 0 && (status === 204 || status === 304 || this.head.method === 'HEAD')
     const framing = bodiless ? [] : ['content-length', String(body.length)]
+    // Whether its body still comes is the client's choice now, so what follows could be a body or a request.
+    if (this.#expecting) framing.push('connection', 'close')
     this.#response.writeHead(status, headers.concat(framing))
     if (body.length > ONE_WRITE_BYTES_MAX) this.#response.end(body)
     else this.#response.end(body.toString('latin1'), 'latin1')
   }
 
   break(): void {
-    this.#message.socket.destroy()
+    const { httpVersion, socket } = this.#message
+    // Where the end of the connection is the end of the reply, only a reset shows that it was not.
+    if (httpVersion === '1.0') socket.resetAndDestroy()
+    else socket.destroySoon()
+  }
+
+  #framingWithoutLength(): string[] {
+    // RFC 9112 §6.1: HTTP/1.0 knows no chunks.
+    return this.#message.httpVersion === '1.0' ? ['connection', 'close'] : ['transfer-encoding', 'chunked']
   }
 
   #close(): void {

@@ -51,6 +51,8 @@ export async function listen(address: Address, options: ListenerOptions): Promis
   const front = new OrdinaryFront(server, { ...options, keepAliveMs: KEEP_ALIVE_MS })
   const accept = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     if (front.draining) response.shouldKeepAlive = false
+    // node:http would keep the connection of a request that was open when the drain began.
+    response.once('finish', () => front.draining && request.socket.destroySoon())
     options.onExchange(new HttpExchange(request, response, options.newRequestId(), options.body))
   }
   server.on('request', accept)

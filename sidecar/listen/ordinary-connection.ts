@@ -91,7 +91,8 @@ export class OrdinaryConnection implements ExchangeOwner {
   readonly #onError = (): void => {}
 
   readonly #onTimeout = (): void => {
-    if (this.idle) this.socket.destroy()
+    // A reply that was broken off, to a client that does not read, is not waited for any longer either.
+    if (this.idle || this.socket.writableEnded) this.socket.destroy()
   }
 
   readonly #onClose = (): void => {

@@ -94,7 +94,7 @@ export class OrdinaryExchange implements Exchange {
   }
 
   break(): void {
-    this.#owner.socket.destroy()
+    this.#owner.socket.destroySoon()
   }
 
   /** Takes bytes of the body; returns those that lie behind it. */

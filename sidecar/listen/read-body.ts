@@ -1,23 +1,12 @@
 // Reads a request's body off node:http: bounded while it arrives, its content-encoding undone with the same bound, so that
 // a small compressed body cannot become a large one (RFC 9110 §8.4).
 import type { IncomingMessage } from 'node:http'
-import { promisify } from 'node:util'
-import zlib from 'node:zlib'
 import { Refusal } from '../errors.ts'
+import { createDecoder } from '../http/content-encoding.ts'
 import { header, type RequestHead } from '../request/head.ts'
 import type { BodyBudget } from './body-budget.ts'
 
 const EMPTY = Buffer.alloc(0)
-
-type Decoder = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
-
-const DECODERS: Record<string, Decoder> = {
-  gzip: promisify(zlib.gunzip) as Decoder,
-  'x-gzip': promisify(zlib.gunzip) as Decoder,
-  deflate: promisify(zlib.inflate) as Decoder,
-  br: promisify(zlib.brotliDecompress) as Decoder,
-  zstd: promisify(zlib.zstdDecompress) as Decoder,
-}
 
 export interface BodyLimits {
   bytesMax: number
@@ -37,13 +26,9 @@ export async function readBody(message: IncomingMessage, head: RequestHead, limi
   const encoding = header(head, 'content-encoding')
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return received
   try {
-    const body = await decode(received.body, encoding, limits.bytesMax)
-    const more = Math.max(0, body.length - received.budgeted)
-    if (!limits.budget.take(more)) throw new Refusal('overloaded')
-    return { body, budgeted: received.budgeted + more }
-  } catch (error) {
+    return await decode(received.body, encoding, limits)
+  } finally {
     limits.budget.give(received.budgeted)
-    throw error
   }
 }
 
@@ -53,7 +38,7 @@ function hasBody(message: IncomingMessage): boolean {
 
 function collect(message: IncomingMessage, limits: BodyLimits): Promise<ReadBody> {
   const announced = Number(message.headers['content-length'] ?? 0)
-  if (announced > limits.bytesMax) return Promise.reject(tooLarge(limits))
+  if (announced > limits.bytesMax) return Promise.reject(tooLarge(limits.bytesMax))
   if (!limits.budget.take(announced)) return Promise.reject(new Refusal('overloaded'))
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -68,7 +53,7 @@ function collect(message: IncomingMessage, limits: BodyLimits): Promise<ReadBody
     message.on('data', (chunk: Buffer) => {
       bytes += chunk.length
       const more = Math.max(0, bytes - budgeted)
-      if (bytes > limits.bytesMax) return refuse(tooLarge(limits))
+      if (bytes > limits.bytesMax) return refuse(tooLarge(limits.bytesMax))
       if (!limits.budget.take(more)) return refuse(new Refusal('overloaded'))
       budgeted += more
       chunks.push(chunk)
@@ -80,18 +65,28 @@ function collect(message: IncomingMessage, limits: BodyLimits): Promise<ReadBody
   })
 }
 
-async function decode(body: Buffer, encoding: string, bytesMax: number): Promise<Buffer> {
-  const decoder = Object.hasOwn(DECODERS, encoding.toLowerCase()) ? DECODERS[encoding.toLowerCase()] : undefined
+/** Counts what comes out while it comes, so that many small bodies cannot become more than the budget either. */
+async function decode(body: Buffer, encoding: string, { bytesMax, budget }: BodyLimits): Promise<ReadBody> {
+  const decoder = createDecoder(encoding)
   if (decoder === undefined)
     throw new Refusal('unsupported_encoding', `Send it as gzip, deflate, br, zstd or unencoded.`)
+  const chunks: Buffer[] = []
+  let budgeted = 0
   try {
-    return await decoder(body, { maxOutputLength: bytesMax })
+    for await (const chunk of decoder.end(body)) {
+      if (budgeted + chunk.length > bytesMax) throw tooLarge(bytesMax)
+      if (!budget.take(chunk.length)) throw new Refusal('overloaded')
+      budgeted += chunk.length
+      chunks.push(chunk)
+    }
+    return { body: Buffer.concat(chunks), budgeted }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw new Refusal('body_too_large')
+    budget.give(budgeted)
+    if (error instanceof Refusal) throw error
     throw new Refusal('invalid_body', 'Its content-encoding cannot be undone.', { cause: error })
   }
 }
 
-function tooLarge(limits: BodyLimits): Refusal {
-  return new Refusal('body_too_large', `At most ${limits.bytesMax} bytes are accepted.`)
+function tooLarge(bytesMax: number): Refusal {
+  return new Refusal('body_too_large', `At most ${bytesMax} bytes are accepted.`)
 }

@@ -20,6 +20,8 @@ const RETRY_AFTER: ReadonlyMap<FailureCode, string> = new Map([
 /** Answers with the error unless an answer has begun or the client has left; notes it in the record in any case. */
 export function refuse(exchange: Exchange, error: unknown, record: RequestRecord): void {
   const refusal = noteFailure(record, error)
+  // Otherwise the status that was sent stays in the record.
+  if (!exchange.begun) record.status = refusal.failure.status
   if (refusal.code === 'client_closed') return
   if (exchange.begun) return exchange.break()
   const reply = refusalReply(exchange.head, refusal, exchange.requestId)
@@ -32,7 +34,6 @@ export function noteFailure(record: RequestRecord, error: unknown): Refusal {
   record.failure = refusal.code
   record.fault = refusal.failure.fault
   record.cause = refusal.cause
-  record.status = refusal.failure.status
   return refusal
 }
 

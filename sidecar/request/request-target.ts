@@ -48,7 +48,7 @@ export function hidesSeparator(path: string): boolean {
 
 /** The model that a path or a query names, e.g. `accounts%2Ffireworks%2Fmodels%2Fx`; decoded once, `/` and `:` allowed. */
 export function modelOf(encoded: string): string {
-  if (!/^[\w\-.~!$&'()*,=:@/%]+$/.test(encoded))
+  if (!/^[\w\-.~!$&'()*+,=:@/%]+$/.test(encoded))
     throw new Refusal('malformed_request', 'The model name is not escaped.')
   const model = percentDecoded(encoded)
   // It goes back into a path, so it must not change which path that is, nor mean more to who decodes twice.
@@ -93,6 +93,8 @@ export function modelInQuery(query: string): { model: string | undefined; query:
     if (model !== undefined || !parameter.startsWith(`${name}=`)) {
       throw new Refusal('malformed_request', 'The query names the model in more than one way.')
     }
+    // In a query some read it as a space.
+    if (parameter.includes('+')) throw new Refusal('malformed_request', 'The model name is not escaped.')
     model = modelOf(parameter.slice(name.length + 1))
     return `${name}={model}`
   })

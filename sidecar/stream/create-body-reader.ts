@@ -51,7 +51,9 @@ export function createBodyReader(kind: AnswerKind): BodyReader {
     case 'json-array':
       return new JsonArrayReader(createEventWatch(kind))
     case 'json':
-      return new JsonBodyReader(isMetered(kind.operation) ? USAGE_PLACES[kind.dialect] : [])
+      return isMetered(kind.operation)
+        ? new JsonBodyReader(USAGE_PLACES[kind.dialect], 'Truncated')
+        : new JsonBodyReader([], 'Whole')
     case 'opaque':
       return new OpaqueReader()
   }

@@ -21,14 +21,17 @@ export interface UsagePlace {
 
 export class JsonBodyReader implements BodyReader {
   readonly #places: readonly UsagePlace[]
+  readonly #empty: 'Whole' | 'Truncated'
   /** All of the body while it is small; its tail once it is being forwarded. */
   #kept: Buffer[] = []
   #keptBytes = 0
   #forwarding = false
   #usage: Usage | undefined
 
-  constructor(places: readonly UsagePlace[]) {
+  /** `empty`: what an answer without a body is. A deletion may have none; an SDK that waits for a message must not. */
+  constructor(places: readonly UsagePlace[], empty: 'Whole' | 'Truncated') {
     this.#places = places
+    this.#empty = empty
   }
 
   push(chunk: Buffer): Buffer | null {
@@ -50,8 +53,8 @@ export class JsonBodyReader implements BodyReader {
     this.#usage = this.#findUsage(body)
     // Of a body that is being forwarded only the tail is left; none of that size is a single word.
     const isDocument = this.#forwarding || opensWithBracket(body)
-    const complete = !isDocument || endsWithBracket(body)
-    return { rest: this.#forwarding || body.length === 0 ? null : body, complete }
+    if (!this.#forwarding && body.length === 0) return { rest: null, complete: this.#empty === 'Whole' }
+    return { rest: this.#forwarding ? null : body, complete: !isDocument || endsWithBracket(body) }
   }
 
   /** Known once the body has ended. */
@@ -86,7 +89,7 @@ export class JsonBodyReader implements BodyReader {
   }
 }
 
-/** Anything but `"text"`, `null` or nothing at all, which have no bracket to close. */
+/** Anything but `"text"` or `null`, which have no bracket to close. */
 function opensWithBracket(body: Buffer): boolean {
   return /^\s*[{[]/.test(body.toString('latin1', 0, 64))
 }

@@ -25,7 +25,7 @@ export interface RequestRecord {
   /** Name of the credential, never its value. */
   credential: string
   attempts: number
-  /** Sent to the client; 499 when it left before. */
+  /** Sent to the client; 499 when it left before anything was. */
   status: number
   /** Undefined when it went well. */
   failure: FailureCode | undefined

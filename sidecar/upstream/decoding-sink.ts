@@ -1,20 +1,9 @@
 // Undoes the content-encoding of answers. We ask for identity, but a provider (or a CDN before it) may compress all the
 // same, and an answer that cannot be read cannot be metered or checked for its end. Identity answers, nearly all, pass
 // straight through.
-import zlib from 'node:zlib'
 import { Refusal } from '../errors.ts'
+import { createDecoder, type Decoder } from '../http/content-encoding.ts'
 import type { Call, Flow, ResponseSink } from './call.ts'
-
-type Decoder = zlib.Gunzip | zlib.Inflate | zlib.BrotliDecompress | zlib.ZstdDecompress
-
-const DECODERS: ReadonlyMap<string, () => Decoder> = new Map([
-  ['gzip', () => zlib.createGunzip()],
-  ['x-gzip', () => zlib.createGunzip()],
-  ['deflate', () => zlib.createInflate()],
-  ['br', () => zlib.createBrotliDecompress()],
-  // RFC 9659: a larger window is not valid in HTTP, and would let a few bytes claim 128 MiB.
-  ['zstd', () => zlib.createZstdDecompress({ params: { [zlib.constants.ZSTD_d_windowLogMax]: 23 } })],
-])
 
 export class DecodingSink implements ResponseSink, Flow {
   readonly #inner: ResponseSink
@@ -46,9 +35,9 @@ export class DecodingSink implements ResponseSink, Flow {
 
   onHead(status: number, rawHeaders: string[], bodyBytes: number | undefined): void {
     const at = indexOfEncoding(rawHeaders)
-    const create = at < 0 || bodyBytes === 0 ? undefined : DECODERS.get((rawHeaders[at + 1] as string).toLowerCase())
-    if (create === undefined) return this.#inner.onHead(status, rawHeaders, bodyBytes)
-    this.#decoder = this.#watch(create())
+    const decoder = at < 0 || bodyBytes === 0 ? undefined : createDecoder(rawHeaders[at + 1] as string)
+    if (decoder === undefined) return this.#inner.onHead(status, rawHeaders, bodyBytes)
+    this.#decoder = this.#watch(decoder)
     this.#inner.onHead(status, rawHeaders.toSpliced(at, 2), undefined)
   }
 

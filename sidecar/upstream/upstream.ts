@@ -5,7 +5,7 @@
 // one timer of the hot path: limits are deadlines that a sweep compares, since a timer per request costs more than
 // routing it. It never decides whether a request may be sent again, except on a kept-alive connection that turned out to
 // be dead before a byte came.
-import { hash } from 'node:crypto'
+import { hash, X509Certificate } from 'node:crypto'
 import tls from 'node:tls'
 import type { SecretValue } from '../../contract/secret.ts'
 import type { EgressProxyConfig, TimeoutsConfig, TlsConfig } from '../../contract/sidecar-config.ts'
@@ -131,7 +131,11 @@ function connectTarget({ base, config }: Provider, files: Files): ConnectTarget 
 function createSecureContext({ caBundle, clientCertificate }: TlsConfig, files: Files): tls.SecureContext | undefined {
   if (caBundle === undefined && clientCertificate === undefined) return undefined
   const options: tls.SecureContextOptions = {}
-  if (caBundle !== undefined) options.ca = [...tls.rootCertificates, caBundle]
+  if (caBundle !== undefined) {
+    // Throws for what is no certificate, which createSecureContext would pass over.
+    new X509Certificate(caBundle)
+    options.ca = [...tls.rootCertificates, caBundle]
+  }
   if (clientCertificate !== undefined) {
     options.cert = read(files, clientCertificate.certificateFile)
     options.key = read(files, clientCertificate.keyFile)

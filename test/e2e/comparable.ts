@@ -1,10 +1,16 @@
 // What an SDK returned, less what differs between any two calls: ids, times, and the headers of one connection.
 
 /** Prefixes of the ids that providers make up, as in `chatcmpl-…`, `call_…`. */
-const ID =
-  /\b(?:chatcmpl|cmpl|resp|msg|rs|fc|call|toolu|req|file|sess|event|batch|img|modr)[-_][A-Za-z0-9_]{16,}|\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/g
+const ID = /\b(?:chatcmpl|cmpl|resp|msg|rs|fc|call|toolu|req|file|rerank)[-_][A-Za-z0-9_]{16,}/g
 
-const TIMES: ReadonlySet<string> = new Set(['created', 'created_at', 'completed_at', 'createTime', 'responseId', 'id'])
+const VARYING: ReadonlySet<string> = new Set([
+  'created',
+  'created_at',
+  'completed_at',
+  'createTime',
+  'responseId',
+  'id',
+])
 
 /** Besides Outrigger's own: those of one answer, and those that frame it on one connection (RFC 9110 §7.6.1). */
 const HEADERS: ReadonlySet<string> = new Set([
@@ -24,9 +30,9 @@ const NO_USAGE = 'usage'
 export function comparable(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value ?? null), (name, item: unknown) => {
     if (name === NO_USAGE && item === null) return undefined
-    if (typeof item === 'string' && name !== 'id') return item.replaceAll(ID, '<id>')
     if (name === 'headers' && typeof item === 'object' && item !== null) return comparableHeaders(item)
-    return TIMES.has(name) && (typeof item === 'string' || typeof item === 'number') ? `<${typeof item}>` : item
+    if (VARYING.has(name) && (typeof item === 'string' || typeof item === 'number')) return `<${typeof item}>`
+    return typeof item === 'string' ? item.replaceAll(ID, '<id>') : item
   })
 }
 

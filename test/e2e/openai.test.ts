@@ -184,7 +184,7 @@ test("the answer tells which provider, model and attempt it came from, beside th
   const { headers } = response
   expect(request_id).toMatch(/^req_/)
   expect(request_id).toBe(headers.get('x-request-id'))
-  expect(headers.get('x-outrigger-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+  expect(headers.get('x-outrigger-request-id')).toMatch(/^[\w-]{20,}$/)
   expect(headers.get('x-outrigger-provider')).toBe('default/openai')
   expect(headers.get('x-outrigger-attempts')).toBe('1')
   const line = await ways().sidecar.accessLine((entry) => entry.requestId === headers.get('x-outrigger-request-id'))
@@ -199,6 +199,6 @@ test('usage is metered in a stream whose client did not ask for it, and not show
 })
 
 function runnable() {
-  const parse = (text: string): object => JSON.parse(text)
-  return { type: 'function' as const, function: { ...WEATHER, parse, function: () => 'sunny' } }
+  const description = 'The weather of a city.'
+  return { type: 'function' as const, function: { ...WEATHER, description, function: () => 'sunny' } }
 }

@@ -56,11 +56,15 @@ export async function askJson(url: string): Promise<Record<string, unknown>> {
   return JSON.parse(body) as Record<string, unknown>
 }
 
-/** Asks again and again until `met` is true of the answer; the test's own time limit bounds it. */
+const PATIENCE_MS = 10_000
+
+/** Looks again and again until `met` is true of what is seen. Throws with what was seen last when that takes too long. */
 export async function until<T>(look: () => T | Promise<T>, met: (seen: T) => boolean): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS
   for (;;) {
     const seen = await look()
     if (met(seen)) return seen
+    if (Date.now() > deadline) throw new Error(`still not so after ${PATIENCE_MS} ms: ${JSON.stringify(seen)}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

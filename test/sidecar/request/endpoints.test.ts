@@ -72,6 +72,7 @@ check('GET /v1/realtime?model=gpt-realtime&x=1', {
   model: 'gpt-realtime',
   query: 'model={model}&x=1',
 })
+check('GET /v1/realtime?model=a+b', 'malformed_request')
 check('GET /v1/realtime?intent=transcription', {
   ...UNREAD,
   stream: undefined,
@@ -212,6 +213,11 @@ check('/v1beta/models/a%3Ab:generateContent', {
   ...GENERATE,
   endpoint: '/v1beta/models/{model}:generateContent',
   model: 'a:b',
+})
+check('/v1beta/models/a+b:generateContent', {
+  ...GENERATE,
+  endpoint: '/v1beta/models/{model}:generateContent',
+  model: 'a+b',
 })
 for (const method of ['embedContent', 'batchEmbedContents']) {
   check(`/v1beta/models/e:${method}`, {

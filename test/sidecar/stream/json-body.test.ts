@@ -96,7 +96,12 @@ describe('a body', () => {
     expect(complete.map((at) => body.slice(at - 2, at))).toEqual(['"}', '}}', '}]', '1}', '}}'])
   })
 
-  test.each(['', 'null', '"text"', '[]', ' {} \r\n'])('may be %j', (text) => {
+  test('of no bytes at all is no answer, except where there may be none', () => {
+    expect(replay(json('OpenAI', 'Chat'), [])).toMatchObject({ complete: false, usage: undefined })
+    expect(replay(json('OpenAI', 'Other'), [])).toMatchObject({ complete: true, usage: undefined })
+  })
+
+  test.each(['null', '"text"', '[]', ' {} \r\n'])('may be %j', (text) => {
     expect(replay(json('OpenAI', 'Chat'), [Buffer.from(text)])).toMatchObject({ complete: true, usage: undefined })
   })
 
