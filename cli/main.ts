@@ -89,7 +89,7 @@ async function sidecarCommand(argv: readonly string[]): Promise<number> {
   const { log, output } = createLogs(settings)
   const sidecar = await startSidecar({ settings, version: VERSION, directory: settings.configDir, log, output })
   log.info('serving', { version: VERSION, dataPlane: sidecar.dataPlane, admin: sidecar.admin })
-  return untilStopped(sidecar.drain, output)
+  return untilStopped(() => sidecar.drain(), output)
 }
 
 async function compileCommand(argv: readonly string[]): Promise<number> {
@@ -107,7 +107,7 @@ async function mockCommand(argv: readonly string[]): Promise<number> {
   const { startMock } = await import('./file-commands.ts')
   const mock = await startMock(settings.listen)
   say(`The mock provider serves OpenAI's, Anthropic's and Gemini's APIs on ${mock.url}`)
-  return untilStopped(mock.close, undefined)
+  return untilStopped(() => mock.close(), undefined)
 }
 
 function createLogs(settings: SidecarSettings): { log: Log; output: Output } {

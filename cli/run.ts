@@ -4,7 +4,7 @@
 // At the start the files must be right, or nothing runs (exit code 1). Later a mistake changes nothing that is in force:
 // it is in the log, in /status and in a metric until it is mended. Objects that refer to something that is missing are
 // published without that part, as in a cluster, and reported.
-import { existsSync } from 'node:fs'
+import { accessSync, constants, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -22,7 +22,7 @@ import { publish } from './publish.ts'
 import { quickStart } from './quick-start.ts'
 import type { RUN_FLAGS } from './settings.ts'
 import { VERSION } from './version.ts'
-import { watchFiles } from './watch-files.ts'
+import { signatureOf, watchFiles } from './watch-files.ts'
 
 export interface RunOptions extends Parsed<typeof RUN_FLAGS> {
   env: Environment
@@ -43,17 +43,26 @@ export class InputError extends Error {}
 
 export async function run(options: RunOptions): Promise<Running> {
   const directory = await mkdtemp(path.join(memoryFolder(options.env), 'outrigger-'))
-  const cleanUps: (() => void | Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })]
+  // Whatever ends the process, a second signal or a fault of ours: what is published holds keys.
+  const removeAtExit = (): void => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', removeAtExit)
+  const cleanUps: (() => void | Promise<void>)[] = [
+    () => rm(directory, { recursive: true, force: true }),
+    () => void process.off('exit', removeAtExit),
+  ]
   const stop = async (): Promise<void> => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   }
   try {
+    const signature = await signatureOf(options.files)
     const { loaded, mock } = await loadFirst(options)
     if (mock !== undefined) cleanUps.push(() => mock.close())
     await publishObjects(loaded, directory, options, 'First')
     const sidecar = await startSidecar({ ...options, version: VERSION, directory })
     cleanUps.push(() => sidecar.drain())
-    if (options.files.length > 0) cleanUps.push(watchFiles(options.files, () => reload(sidecar, directory, options)))
+    if (options.files.length > 0) {
+      cleanUps.push(watchFiles(options.files, signature, () => reload(sidecar, directory, options)))
+    }
     for (const line of banner(sidecar)) options.print(line)
     return { sidecar, stop }
   } catch (error) {
@@ -64,7 +73,16 @@ export async function run(options: RunOptions): Promise<Running> {
 
 /** Where a laptop keeps files in memory, if it does: the published folder holds keys. */
 function memoryFolder(env: Environment): string {
-  return [env.XDG_RUNTIME_DIR, '/dev/shm'].find((folder) => folder && existsSync(folder)) ?? os.tmpdir()
+  return [env.XDG_RUNTIME_DIR, '/dev/shm'].find((folder) => folder && isWritable(folder)) ?? os.tmpdir()
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function loadFirst(options: RunOptions): Promise<{ loaded: LoadResult; mock: Mock | undefined }> {
@@ -84,13 +102,15 @@ function load({ files, env, settings }: RunOptions): Promise<LoadResult> {
   return loadFiles(files, env, { allowLoopback: 'Allow', defaultNamespace: settings.namespace })
 }
 
-async function reload(sidecar: Sidecar, directory: string, options: RunOptions): Promise<void> {
-  const loaded = await load(options)
-  if (loaded.problems.length > 0) {
-    return sidecar.configuration.reject(loaded.problems.map(formatProblem).join('; '))
+async function reload({ configuration, check }: Sidecar, directory: string, options: RunOptions): Promise<void> {
+  try {
+    const loaded = await load(options)
+    if (loaded.problems.length > 0) return configuration.reject(loaded.problems.map(formatProblem).join('; '))
+    await publishObjects(loaded, directory, options, configuration.current === undefined ? 'First' : 'Later')
+    await check()
+  } catch (error) {
+    configuration.reject(`The files cannot be published: ${(error as Error).message}`)
   }
-  await publishObjects(loaded, directory, options, 'Later')
-  await sidecar.check()
 }
 
 /** An empty folder is no mistake: nothing is published, and the sidecar waits, alive and not ready, until files come. */

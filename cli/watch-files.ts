@@ -8,16 +8,19 @@ const POLL_MS = 1000
 /** Editors write in several steps. */
 const SETTLE_MS = 50
 
-/** Returns what ends it. `onChange` is never called twice at once. */
-export function watchFiles(paths: readonly string[], onChange: () => Promise<void>): () => void {
-  let seen: string | undefined
+/**
+ * `seen` is what `signatureOf` gave before the files were read the last time, so that no change falls in between.
+ * `onChange` must not reject and is never called twice at once. Returns what ends it, with what is running.
+ */
+export function watchFiles(paths: readonly string[], seen: string, onChange: () => Promise<void>): () => Promise<void> {
+  let before = seen
   let running = Promise.resolve()
   let settle: NodeJS.Timeout | undefined
   const look = async (): Promise<void> => {
     const signature = await signatureOf(paths)
-    const changed = seen !== undefined && signature !== seen
-    seen = signature
-    if (changed) await onChange()
+    if (signature === before) return
+    before = signature
+    await onChange()
   }
   const check = (): void => {
     settle = undefined
@@ -29,10 +32,11 @@ export function watchFiles(paths: readonly string[], onChange: () => Promise<voi
   )
   const poll = setInterval(check, POLL_MS).unref()
   check()
-  return () => {
+  return async () => {
     for (const watcher of watchers) watcher.close()
     clearInterval(poll)
     clearTimeout(settle)
+    await running
   }
 }
 
@@ -46,7 +50,8 @@ function watchQuietly(folder: string, onEvent: () => void): FSWatcher[] {
   }
 }
 
-async function signatureOf(paths: readonly string[]): Promise<string> {
+/** Equal as long as none of them changed. */
+export async function signatureOf(paths: readonly string[]): Promise<string> {
   const parts = await Promise.all(paths.map(signatureOfPath))
   return parts.join('\n')
 }

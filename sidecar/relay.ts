@@ -149,7 +149,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
 }
 
 /** A provider's refusal of our key or our pace is not the caller's fault; other 4xx are. */
-function faultOfStatus(status: number): RequestRecord['fault'] {
+export function faultOfStatus(status: number): RequestRecord['fault'] {
   if (status < 400) return undefined
   const ours = status >= 500 || status === 401 || status === 402 || status === 403 || status === 429
   return ours ? 'provider' : 'caller'

@@ -1,7 +1,7 @@
 // WebSocket upgrades (realtime APIs): the same stages as handle.ts up to the attempt, then two sockets are joined by
 // http-proxy and Outrigger reads nothing that passes. The key is swapped in the handshake; one record is left behind when
 // the sockets close. Such a connection has no time limit of its own; a drain ends it at the drain timeout.
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { noteAttempt } from './attempt.ts'
@@ -11,6 +11,7 @@ import { gate } from './listen/gate.ts'
 import type { Drainable } from './listen/listener.ts'
 import { closingResponse, noteFailure, refusalReply } from './listen/refuse.ts'
 import { prepareUpgrade } from './providers/prepare-upgrade.ts'
+import { relayRefusedUpgrade } from './refused-upgrade.ts'
 import { decode } from './request/decode.ts'
 import type { RequestHead } from './request/head.ts'
 import { type Attempt, route } from './request/route.ts'
@@ -92,9 +93,17 @@ export class Upgrades implements Drainable {
     }
     // Loaded with the first upgrade: most pods never see one, and it is 2 MB.
     const { createProxyServer } = await import('http-proxy')
-    createProxyServer({}).ws(message, socket, head, options, (error) => {
+    const proxy = createProxyServer({})
+    let sent: ClientRequest | undefined
+    proxy.once('proxyReqWs', (request) => {
+      sent = request
+    })
+    proxy.ws(message, socket, head, options, (error) => {
       refuse(new Refusal('provider_unreachable', undefined, { cause: error }))
     })
+    const { scrubber } = credential
+    sent?.removeAllListeners('response')
+    sent?.once('response', (response) => void relayRefusedUpgrade({ response, socket, record, scrubber }))
   }
 }
 

@@ -39,7 +39,8 @@ export async function listen(address: Address, options: ListenerOptions): Promis
     insecureHTTPParser: false,
     requireHostHeader: true,
     maxHeaderSize: options.headBytesMax,
-    headersTimeout: options.headTimeoutMs,
+    // node:http throws when it is the longer one.
+    headersTimeout: Math.min(options.headTimeoutMs, options.requestTimeoutMs),
     requestTimeout: options.requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: 1000,

@@ -25,10 +25,10 @@ export class Scrubber {
     return masked
   }
 
-  /** Masks header values in place. */
+  /** Masks names and values in place. */
   headers(headers: string[]): void {
     if (this.#text === '') return
-    for (let i = 1; i < headers.length; i += 2) {
+    for (let i = 0; i < headers.length; i++) {
       const value = headers[i] as string
       if (value.includes(this.#text)) headers[i] = value.replaceAll(this.#text, '*'.repeat(this.#text.length))
     }

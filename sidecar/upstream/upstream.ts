@@ -46,7 +46,7 @@ export class Upstream {
     const pool = this.#poolOf(provider)
     const call = new Call(request, sink, timeouts, pool)
     this.#live.add(pool)
-    this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    this.#timer ??= setInterval(() => setImmediate(this.#sweep), SWEEP_MS).unref()
     pool.send(call)
     return call
   }
@@ -92,8 +92,11 @@ export class Upstream {
     return pool
   }
 
-  /** Runs only while there is something to watch. */
-  #sweep(): void {
+  /**
+   * Runs only while there is something to watch, and behind the reads that are due: where this process was held up (a CPU
+   * limit, a long collection), what the provider has sent meanwhile must count before its silence does.
+   */
+  readonly #sweep = (): void => {
     for (const pool of this.#live) {
       pool.sweep()
       if (!pool.busy) this.#live.delete(pool)

@@ -88,7 +88,7 @@ describe('the time limits of a rule', () => {
 
 const LIMITS = routeYaml(`
   - name: all
-    timeouts: {firstByte: 200ms, idle: 200ms, total: 600ms}
+    timeouts: {firstByte: 200ms, idle: 500ms, total: 800ms}
     backends: [{provider: {name: openai}}, {provider: {name: anthropic}}, {provider: {name: gemini}}]
 `)
 

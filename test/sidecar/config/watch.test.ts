@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, open, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { publish } from '../../../cli/publish.ts'
@@ -153,6 +154,8 @@ test('a directory that is removed and made anew is found by the poll, and watche
   await mkdir(directory)
   await publish(directory, set(2))
   await watch?.check()
+  // Past what the removal itself has caused.
+  await sleep(50)
   await publish(directory, set(3))
   await last(seen, 'document-3 key-3')
 })
@@ -217,7 +220,7 @@ test('what cannot be read is told once, and is new again when it can be read', a
   await rename(document, path.join(parent, 'aside'))
   await mkdir(document)
   for (let i = 0; i < 5; i++) await watch?.check()
-  expect(seen.errors).toEqual(['EISDIR: illegal operation on a directory, read'])
+  expect(seen.errors).toEqual([expect.stringContaining('EISDIR')])
   await rmdir(document)
   await rename(path.join(parent, 'aside'), document)
   await watch?.check()

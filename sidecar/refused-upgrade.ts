@@ -1,0 +1,49 @@
+// What a provider answers in place of an upgrade reaches the client as its other answers do: its status, its headers and its
+// error, without the key that it may repeat. http-proxy would pass the bytes on unread.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { HEADER_ATTEMPTS, HEADER_MODEL, HEADER_PROVIDER, HEADER_REQUEST_ID } from '../contract/names.ts'
+import { closingResponse } from './listen/refuse.ts'
+import { ResponseHeaderFilter } from './providers/response-headers.ts'
+import { faultOfStatus } from './relay.ts'
+import type { Scrubber } from './stream/scrub.ts'
+import type { RequestRecord } from './telemetry/request-record.ts'
+
+/** An error is a few sentences; what is longer is passed on without a body. */
+const BODY_BYTES_MAX = 64 * 1024
+
+export interface RefusedUpgrade {
+  response: IncomingMessage
+  /** The client's; closed behind the answer. */
+  socket: Duplex
+  record: RequestRecord
+  scrubber: Scrubber
+}
+
+export async function relayRefusedUpgrade({ response, socket, record, scrubber }: RefusedUpgrade): Promise<void> {
+  const status = response.statusCode ?? 502
+  record.status = status
+  record.fault = faultOfStatus(status)
+  const headers = new ResponseHeaderFilter().pass(response.rawHeaders)
+  scrubber.headers(headers)
+  headers.push(HEADER_REQUEST_ID, record.requestId, HEADER_PROVIDER, record.provider)
+  headers.push(HEADER_MODEL, record.model, HEADER_ATTEMPTS, String(record.attempts))
+  const body = scrubber.bytes(await readBody(response))
+  if (socket.writable) socket.end(closingResponse(status, headers, body))
+}
+
+/** Empty when it is too long, breaks off, or is encoded, which would hide a key in it. */
+async function readBody(response: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const part of response) {
+      bytes += part.length
+      if (bytes > BODY_BYTES_MAX) return Buffer.alloc(0)
+      parts.push(part)
+    }
+  } catch {
+    return Buffer.alloc(0)
+  }
+  return response.headers['content-encoding'] === undefined ? Buffer.concat(parts) : Buffer.alloc(0)
+}
