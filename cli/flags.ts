@@ -1,7 +1,7 @@
 // Reads flags and their environment variables by a table, with node:util's parser: the process starts in milliseconds
 // and needs no command-line framework for that. `--drain-timeout` is `OUTRIGGER_DRAIN_TIMEOUT`; a flag wins.
 import { parseArgs } from 'node:util'
-import type { FlagTable, SettingsOf } from '../sidecar/settings.ts'
+import { type FlagTable, parseList, type SettingsOf } from '../sidecar/settings.ts'
 
 /** The command line is wrong: exit code 2. */
 export class UsageError extends Error {}
@@ -10,7 +10,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface Parsed<Table extends FlagTable> {
   settings: SettingsOf<Table>
-  /** Values of `-f`/`--file`, in order; also what stands after the flags. */
+  /** Values of `-f`/`--file`, in order, and what stands after the flags; without any, the list in OUTRIGGER_FILE. */
   files: readonly string[]
 }
 
@@ -32,8 +32,9 @@ export function parseFlags<Table extends FlagTable>(
   const settings = Object.fromEntries(
     names.map((name) => [name, settingOf(name, table, given.values[flagName(name)], env)]),
   )
-  const named = (given.values.file ?? []) as string[]
-  return { settings: settings as SettingsOf<Table>, files: [...named, ...given.positionals] }
+  const named = [...((given.values.file ?? []) as string[]), ...given.positionals]
+  const inherited = files === 'WithFiles' ? parseList(env.OUTRIGGER_FILE ?? '') : []
+  return { settings: settings as SettingsOf<Table>, files: named.length > 0 ? named : inherited }
 }
 
 /** One line per flag, for `--help`. */

@@ -57,8 +57,9 @@ export async function run(options: RunOptions): Promise<Running> {
     const signature = await signatureOf(options.files)
     const { loaded, mock } = await loadFirst(options)
     if (mock !== undefined) cleanUps.push(() => mock.close())
-    await publishObjects(loaded, directory, options, 'First')
+    const problems = await publishObjects(loaded, directory, options, 'First')
     const sidecar = await startSidecar({ ...options, version: VERSION, directory })
+    sidecar.configuration.problems = problems
     cleanUps.push(() => sidecar.drain())
     if (options.files.length > 0) {
       cleanUps.push(watchFiles(options.files, signature, () => reload(sidecar, directory, options)))
@@ -106,30 +107,35 @@ async function reload({ configuration, check }: Sidecar, directory: string, opti
   try {
     const loaded = await load(options)
     if (loaded.problems.length > 0) return configuration.reject(loaded.problems.map(formatProblem).join('; '))
-    await publishObjects(loaded, directory, options, configuration.current === undefined ? 'First' : 'Later')
+    const time = configuration.current === undefined ? 'First' : 'Later'
+    configuration.problems = await publishObjects(loaded, directory, options, time)
     await check()
   } catch (error) {
     configuration.reject(`The files cannot be published: ${(error as Error).message}`)
   }
 }
 
-/** An empty folder is no mistake: nothing is published, and the sidecar waits, alive and not ready, until files come. */
+/**
+ * Returns what was left out, and why. An empty folder is no mistake: nothing is published, and the sidecar waits, alive and
+ * not ready, until files come.
+ */
 async function publishObjects(
   loaded: LoadResult,
   directory: string,
   { settings, log }: RunOptions,
   time: 'First' | 'Later',
-): Promise<void> {
+): Promise<string[]> {
   for (const warning of loaded.warnings) log.warn('file passed over', { problem: formatProblem(warning) })
   const { providers, routes } = loaded.objects
   if (time === 'First' && providers.length === 0 && routes.length === 0) {
-    return log.warn('there are no LLMProviders yet: requests get 503 until files come')
+    log.warn('there are no LLMProviders yet: requests get 503 until files come')
+    return []
   }
   const { files, problems } = compileObjects(loaded.objects, settings.namespace)
-  for (const problem of problems) {
-    log.warn('configuration problem', { reason: problem.reason, problem: formatCompileProblem(problem, loaded) })
-  }
+  const texts = problems.map((problem) => formatCompileProblem(problem, loaded))
+  for (const problem of texts) log.warn('left out of the configuration', { problem })
   await publish(directory, files)
+  return texts
 }
 
 function banner(sidecar: Sidecar): string[] {

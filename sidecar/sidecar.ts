@@ -174,7 +174,7 @@ function statusOf(configuration: Configuration, providers: object): object {
     loadedAt: adoptedAtMs === undefined ? null : new Date(adoptedAtMs).toISOString(),
     lastError:
       rejection === undefined ? null : { message: rejection.message, at: new Date(rejection.atMs).toISOString() },
-    credentialProblems: current?.credentials.problems ?? [],
+    problems: [...configuration.problems, ...(current?.credentials.problems ?? [])],
     providers,
   }
 }

@@ -32,6 +32,11 @@ export interface ConfigurationOptions {
 }
 
 export class Configuration {
+  /**
+   * What whoever published the document had to leave out of it, for status. In a cluster that is told by the conditions of
+   * the resources, and this stays empty.
+   */
+  problems: readonly string[] = []
   readonly #options: ConfigurationOptions
   #adopted: Adopted | undefined
   #adoptedAtMs: number | undefined

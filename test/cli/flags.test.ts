@@ -91,6 +91,12 @@ test.each(WRONG)('%j with %j is a usage error that names its place', (argv, env,
   expect(() => parsed(argv, env)).toThrow(message)
 })
 
+test('files come from OUTRIGGER_FILE where the command line names none', () => {
+  const env = { OUTRIGGER_FILE: 'a.yaml,folder' }
+  expect(parseFlags({}, [], env, 'WithFiles').files).toEqual(['a.yaml', 'folder'])
+  expect(parseFlags({}, ['-f', 'b.yaml'], env, 'WithFiles').files).toEqual(['b.yaml'])
+})
+
 test('where no files are taken, what stands behind the flags is a usage error', () => {
   expect(() => parseFlags(MOCK_FLAGS, ['file.yaml'], {})).toThrow(UsageError)
   expect(() => parseFlags(MOCK_FLAGS, ['-f', 'file.yaml'], {})).toThrow(UsageError)

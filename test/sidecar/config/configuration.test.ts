@@ -170,7 +170,7 @@ test.each(BAD_KEYS)('a key that %s is named by its file, in /status and in the l
     await sidecar.publish({ config: document(SECOND), keys })
     const sentence = `credential primary of provider shop/openai: file ${KEY_FILE} ${problem}`
     const status = await askJson(`${sidecar.adminUrl}/status`)
-    expect([status.revision, status.credentialProblems]).toEqual([SECOND, [sentence]])
+    expect([status.revision, status.problems]).toEqual([SECOND, [sentence]])
     const warnings = sidecar.logLines.filter(({ level }) => level === 'warn').map(({ problem }) => problem)
     expect(warnings).toEqual([sentence])
     const { status: refused, headers } = await ask(`${sidecar.url}/v1/chat/completions`, { body: chat('gpt') })
