@@ -234,7 +234,9 @@ test('an object that refers to nothing is reported with its place, and the other
     '200 default/first',
     '404 model_not_found',
   ])
-  const problems = running.logLines.filter(({ msg }) => msg === 'left out of the configuration').map(({ problem }) => problem)
+  const problems = running.logLines
+    .filter(({ msg }) => msg === 'left out of the configuration')
+    .map(({ problem }) => problem)
   expect(problems).toContainEqual(
     expect.stringMatching(/b\.yaml:8:\d+: LLMProvider default\/second: .*Secret default\/gone/),
   )
