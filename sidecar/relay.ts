@@ -80,7 +80,8 @@ export class Relay implements ResponseSink, ExchangeObserver {
     this.#headers.push(HEADER_REQUEST_ID, this.#exchange.requestId, HEADER_PROVIDER, provider)
     this.#headers.push(HEADER_MODEL, model, HEADER_ATTEMPTS, String(attempts))
     this.#format = answerFormat(request, contentType(rawHeaders))
-    this.#reader = createBodyReader({ ...request, format: this.#format, stripUsage: usageStripping })
+    const { dialect, operation } = request
+    this.#reader = createBodyReader({ dialect, operation, format: this.#format, stripUsage: usageStripping })
   }
 
   onBody(chunk: Buffer): void {
