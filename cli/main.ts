@@ -160,6 +160,10 @@ function exitCodeOf(error: unknown): number {
   return EXIT.fault
 }
 
+// Nothing should end up here. If something does, the state of the process is unknown: say so and let it be restarted.
+process.on('uncaughtException', (error) => process.exit(exitCodeOf(error)))
+process.on('unhandledRejection', (error) => process.exit(exitCodeOf(error)))
+
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => process.exit(exitCodeOf(error)),

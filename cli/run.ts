@@ -51,7 +51,7 @@ export async function run(options: RunOptions): Promise<Running> {
     () => void process.off('exit', removeAtExit),
   ]
   const stop = async (): Promise<void> => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+    for (const cleanUp of cleanUps.toReversed()) await cleanUp()
   }
   try {
     const signature = await signatureOf(options.files)

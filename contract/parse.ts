@@ -98,9 +98,12 @@ const isPrice = objectOf<PriceConfig>({
   outputPicoUsd: integer(0),
 })
 
+/** It goes into headers and paths. */
+const isModelName = text('visible ASCII', (value) => /^[!-~]+$/.test(value))
+
 const isModel = objectOf<ModelConfig>({
-  name: nonEmpty,
-  upstreamName: nonEmpty,
+  name: isModelName,
+  upstreamName: isModelName,
   price: optional(isPrice),
   contextWindow: optional(integer(1)),
 })
@@ -164,7 +167,7 @@ const isMatch = objectOf<MatchConfig>({
 
 const isBackend = objectOf<BackendConfig>({
   provider: objectId,
-  model: optional(nonEmpty),
+  model: optional(isModelName),
   weight: integer(0, WEIGHT_MAX),
 })
 

@@ -30,6 +30,7 @@ export const FAILURES = {
     message: 'The request names no model and several providers could serve it.',
   },
   client_closed: { status: 499, fault: 'caller', message: 'The client closed the connection.' },
+  client_stalled: { status: 408, fault: 'caller', message: 'The client stopped reading the answer.' },
   // What the policy says.
   host_not_allowed: { status: 403, fault: 'policy', message: 'This Host is not served here.', retry: false },
   origin_not_allowed: {

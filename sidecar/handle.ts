@@ -49,7 +49,7 @@ export async function handle(exchange: Exchange, deps: Deps): Promise<void> {
     const plan = route(runtime, request, deps.random)
     record.route = plan.route
     record.rule = plan.rule
-    for (const attempt of plan.attempts) await deps.attempt(attempt, { exchange, adopted, request, record })
+    await deps.attempt(plan.attempts[0], { exchange, adopted, request, record })
   } catch (error) {
     refuse(exchange, error, record)
   } finally {

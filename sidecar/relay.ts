@@ -129,7 +129,9 @@ export class Relay implements ResponseSink, ExchangeObserver {
     }
     if (bytes.length === 0) return
     if (!this.#exchange.begun) {
-      const bodyBytes = this.#format === 'events' ? undefined : this.#bodyBytes
+      // Of these two an unfinished end is not forwarded, so their length is not known.
+      const known = this.#format !== 'events' && this.#format !== 'json-array'
+      const bodyBytes = known ? this.#bodyBytes : undefined
       this.#exchange.begin(this.#status, this.#headers, bodyBytes)
     }
     if (!this.#exchange.write(bytes)) this.#call?.pause()

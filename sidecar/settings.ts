@@ -69,13 +69,13 @@ export const SIDECAR_FLAGS = {
     value: 'DURATION',
     help: 'How long a request head may take to arrive.',
     default: '15s',
-    parse: parseDuration,
+    parse: parseArrivalTime,
   },
   requestTimeout: {
     value: 'DURATION',
     help: 'How long a whole request may take to arrive.',
     default: '5m',
-    parse: parseDuration,
+    parse: parseArrivalTime,
   },
   drainTimeout: {
     value: 'DURATION',
@@ -120,6 +120,15 @@ export function parseDuration(text: string): number {
   let ms = 0
   for (const [, count, unit] of text.matchAll(/(\d+)(ms|s|m|h)/g)) ms += Number(count) * (UNITS_MS[unit as string] ?? 0)
   if (ms > DURATION_MAX_MS) throw new Error(`expected at most 24h, not "${text}"`)
+  return ms
+}
+
+/** Limits on arrival are checked once a second; 0 would mean no limit in one place and no time at all in another. */
+const ARRIVAL_TIME_MIN_MS = 1000
+
+export function parseArrivalTime(text: string): number {
+  const ms = parseDuration(text)
+  if (ms < ARRIVAL_TIME_MIN_MS) throw new Error(`expected at least 1s, not "${text}"`)
   return ms
 }
 

@@ -8,6 +8,7 @@ import { watchDirectory } from './config/watch.ts'
 import { type Deps, handle } from './handle.ts'
 import { BodyBudget } from './listen/body-budget.ts'
 import { type Drainable, listen } from './listen/listener.ts'
+import { recordRefused } from './listen/refuse.ts'
 import { createRequestIds } from './listen/request-ids.ts'
 import { ResponseHeaderFilter } from './providers/response-headers.ts'
 import type { Address, SidecarSettings } from './settings.ts'
@@ -89,7 +90,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     body: { bytesMax: settings.bodyMax, budget: new BodyBudget(settings.bodyTotalMax) },
     newRequestId,
     now,
-    onExchange: (exchange) => void handle(exchange, deps),
+    onExchange: (exchange) => {
+      handle(exchange, deps).catch((cause: unknown) => log.error('a request could not be ended properly', { cause }))
+    },
+    onRefused: (request, refusal, bytesOut) => recordRefused(deps.recorder, request, refusal, bytesOut),
     onUpgrade: (message, socket, head) => upgrades.handle(message, socket, head),
   })
   let draining = false

@@ -1,5 +1,5 @@
-// One request and its reply, whatever read it off the socket: what `handle.ts` sees of the client. node:http stands behind
-// it today; a strict parser for the ordinary request can stand beside that without a change anywhere else.
+// One request and its reply, whatever read it off the socket: what `handle.ts` sees of the client. Behind it stands
+// the bare socket for the ordinary request (OrdinaryExchange), and node:http for every other (HttpExchange).
 import type { RequestHead } from '../request/head.ts'
 
 export interface Exchange {

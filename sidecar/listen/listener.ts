@@ -9,13 +9,18 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type FailureCode, Refusal } from '../errors.ts'
 import type { Address } from '../settings.ts'
+import type { Exchange } from './exchange.ts'
 import { HttpExchange } from './http-exchange.ts'
 import type { OrdinaryOptions } from './ordinary-connection.ts'
 import { OrdinaryFront } from './ordinary-front.ts'
 import { closingResponse, refusalReply } from './refuse.ts'
 
+export type RefusedRequest = Pick<Exchange, 'requestId' | 'head'>
+
 export interface ListenerOptions extends Omit<OrdinaryOptions, 'keepAliveMs'> {
   headTimeoutMs: number
+  /** What was answered here, with `bytesOut` bytes of body, because it could not become an exchange. */
+  onRefused(request: RefusedRequest, refusal: Refusal, bytesOut: number): void
   onUpgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
@@ -49,21 +54,26 @@ export async function listen(address: Address, options: ListenerOptions): Promis
     shouldUpgradeCallback: isWebSocket,
   })
   server.maxConnections = CONNECTIONS_MAX
+  const exchanges: ExchangesByResponse = new WeakMap()
   const front = new OrdinaryFront(server, { ...options, keepAliveMs: KEEP_ALIVE_MS })
   const accept = (request: http.IncomingMessage, response: http.ServerResponse): void => {
     if (front.draining) response.shouldKeepAlive = false
     // node:http would keep the connection of a request that was open when the drain began.
     response.once('finish', () => front.draining && request.socket.destroySoon())
-    options.onExchange(new HttpExchange(request, response, options.newRequestId(), options.body))
+    const exchange = new HttpExchange(request, response, options.newRequestId(), options.body)
+    exchanges.set(response, exchange)
+    options.onExchange(exchange)
   }
   server.on('request', accept)
   // `100 Continue` goes out when the body is wanted, see HttpExchange.
   server.on('checkContinue', accept)
   server.on('checkExpectation', (request, response) => {
-    sendRefusal(response, request, new Refusal('expectation_failed'), options.newRequestId())
+    refuseExpectation(request, response, options)
   })
   server.on('upgrade', options.onUpgrade)
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerBrokenRequest(error, socket, options))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    answerBrokenRequest(error, socket, exchanges, options)
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(address.port, address.host, () => {
@@ -92,30 +102,52 @@ function isWebSocket({ method, headers }: http.IncomingMessage): boolean {
   return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
-function sendRefusal(
-  response: http.ServerResponse,
+function refuseExpectation(
   { method, url, rawHeaders }: http.IncomingMessage,
-  refusal: Refusal,
-  requestId: string,
+  response: http.ServerResponse,
+  options: ListenerOptions,
 ): void {
-  const reply = refusalReply({ method: method ?? '', target: url ?? '/', rawHeaders }, refusal, requestId)
-  response.writeHead(reply.status, [...reply.headers, 'content-length', String(reply.body.length)])
-  response.end(reply.body)
+  const request = { requestId: options.newRequestId(), head: { method: method ?? '', target: url ?? '/', rawHeaders } }
+  const refusal = new Refusal('expectation_failed')
+  const { status, headers, body } = refusalReply(request.head, refusal, request.requestId)
+  // Whether its body still comes is the client's choice now, so what follows could be a body or a request.
+  response.writeHead(status, [...headers, 'content-length', String(body.length), 'connection', 'close'])
+  response.end(body)
+  options.onRefused(request, refusal, body.length)
 }
+
+type ExchangesByResponse = WeakMap<http.ServerResponse, HttpExchange>
 
 const PARSER_FAILURES: ReadonlyMap<string | undefined, FailureCode> = new Map([
   ['HPE_HEADER_OVERFLOW', 'headers_too_large'],
   ['ERR_HTTP_REQUEST_TIMEOUT', 'request_timeout'],
 ])
 
+/** The client has left; nobody is there to be told. The second: it ended its side in the middle of a request. */
+const GONE: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'HPE_INVALID_EOF_STATE'])
+
 const NO_HEAD = { method: '', target: '/', rawHeaders: [] }
 
-/** There is no request to answer, only a socket: say why in the one format that can be assumed, and close it. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex, options: ListenerOptions): void {
-  // As node:http's own handler decides it: a reply under way must not be mixed with this one.
-  const begun = (socket as { _httpMessage?: http.ServerResponse })._httpMessage?.headersSent === true
-  if (error.code === 'ECONNRESET' || !socket.writable || begun) return void socket.destroy()
+/** An exchange whose body broke off refuses it itself; before there is one, there is only a socket to say it on. */
+function answerBrokenRequest(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  exchanges: ExchangesByResponse,
+  options: ListenerOptions,
+): void {
+  if (GONE.has(error.code) || !socket.writable) return void socket.destroy()
   const refusal = new Refusal(PARSER_FAILURES.get(error.code) ?? 'malformed_request')
-  const { status, headers, body } = refusalReply(NO_HEAD, refusal, options.newRequestId())
-  socket.end(closingResponse(status, headers, body))
+  // node:http's own field: the oldest reply that is owed.
+  const owed = (socket as { _httpMessage?: http.ServerResponse | null })._httpMessage ?? undefined
+  if (owed === undefined) return refuseOnSocket(socket, refusal, options)
+  // Otherwise its request came whole or its reply has begun: neither may get this one for its answer.
+  if (!exchanges.get(owed)?.refuseBody(refusal)) socket.destroy()
+}
+
+function refuseOnSocket(socket: Duplex, refusal: Refusal, options: ListenerOptions): void {
+  const requestId = options.newRequestId()
+  const { status, headers, body } = refusalReply(NO_HEAD, refusal, requestId)
+  // A client that keeps its side open would otherwise keep the socket.
+  socket.end(closingResponse(status, headers, body), () => socket.destroy())
+  options.onRefused({ requestId, head: NO_HEAD }, refusal, body.length)
 }

@@ -28,7 +28,10 @@ export interface ConnectionHost {
   onClosed(connection: OrdinaryConnection): void
 }
 
-/** Of pipelined bytes; beyond it the socket is not read. */
+/**
+ * Of pipelined bytes; nobody sends more. The connection ends beyond it: a socket that is not read does not tell that its
+ * client has left, and the provider would answer nobody.
+ */
 const WAITING_BYTES_MAX = 64 * 1024
 
 export class OrdinaryConnection implements ExchangeOwner {
@@ -65,7 +68,6 @@ export class OrdinaryConnection implements ExchangeOwner {
   finished(exchange: OrdinaryExchange): void {
     this.#release(exchange)
     if (this.closing) return this.socket.destroySoon()
-    if (this.socket.isPaused()) this.socket.resume()
     // Not before the handler of this reply has returned.
     if (this.#unread !== undefined) queueMicrotask(this.#readOn)
   }
@@ -106,7 +108,7 @@ export class OrdinaryConnection implements ExchangeOwner {
   #keep(bytes: Buffer | undefined): void {
     if (bytes === undefined) return
     this.#unread = this.#unread === undefined ? bytes : Buffer.concat([this.#unread, bytes])
-    if (this.#unread.length > WAITING_BYTES_MAX) this.socket.pause()
+    if (this.#unread.length > WAITING_BYTES_MAX) this.socket.destroy()
   }
 
   #read(bytes: Buffer): void {

@@ -13,7 +13,6 @@ export class OrdinaryFront implements ConnectionHost {
   readonly #server: http.Server
   readonly #toNode: (socket: Socket) => void
   readonly #connections = new Set<OrdinaryConnection>()
-  readonly #timer: NodeJS.Timeout
 
   constructor(server: http.Server, options: OrdinaryOptions) {
     this.options = options
@@ -21,7 +20,8 @@ export class OrdinaryFront implements ConnectionHost {
     this.#toNode = server.listeners('connection')[0] as (socket: Socket) => void
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => this.#connections.add(new OrdinaryConnection(socket, this)))
-    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    const timer = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    server.once('close', () => clearInterval(timer))
   }
 
   handOver(connection: OrdinaryConnection, unread: Buffer): void {
@@ -43,7 +43,6 @@ export class OrdinaryFront implements ConnectionHost {
 
   destroy(): void {
     for (const { socket } of this.#connections) socket.destroy()
-    clearInterval(this.#timer)
   }
 
   #sweep(): void {

@@ -6,6 +6,7 @@ import type { Dialect } from '../../contract/sidecar-config.ts'
 import { type FailureCode, Refusal } from '../errors.ts'
 import { dialectOf } from '../request/endpoints.ts'
 import type { RequestHead } from '../request/head.ts'
+import type { Recorder } from '../telemetry/recorder.ts'
 import type { RequestRecord } from '../telemetry/request-record.ts'
 import { refusalBody } from '../translate/refusal.ts'
 import type { Exchange } from './exchange.ts'
@@ -26,6 +27,19 @@ export function refuse(exchange: Exchange, error: unknown, record: RequestRecord
   if (exchange.begun) return exchange.break()
   const reply = refusalReply(exchange.head, refusal, exchange.requestId)
   exchange.reply(reply.status, reply.headers, reply.body)
+}
+
+/** Records a request that was answered before it became an exchange. */
+export function recordRefused(
+  recorder: Recorder,
+  request: Pick<Exchange, 'requestId' | 'head'>,
+  refusal: Refusal,
+  bytesOut: number,
+): void {
+  const record = recorder.begin(request)
+  noteFailure(record, refusal)
+  record.status = refusal.failure.status
+  recorder.end(record, bytesOut)
 }
 
 /** Whatever was thrown, as what the caller may see. */
@@ -74,7 +88,7 @@ function dialectFor(head: RequestHead): Dialect {
 
 /** A whole response for a socket that node:http does not answer on, which is closed behind it. */
 export function closingResponse(status: number, headers: readonly string[], body: Buffer): Buffer {
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-length: ${body.length}\r\n`
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\ncontent-length: ${body.length}\r\n`
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
   return Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), body])
 }

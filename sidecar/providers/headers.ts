@@ -2,10 +2,10 @@
 //
 // In: the head's raw headers. Out: one block of `name: value` lines, ready for the wire, in the client's order and
 // spelling. Never in it: what belongs to one connection (RFC 9110 §7.6.1), the client's credentials and billing, what a
-// browser adds, what speaks to Outrigger, and the framing and the key, which are the sender's. What a header means is
-// looked up by its spelling, remembered per provider: lower-casing a dozen names cost more than all the rest. A list of
-// what may pass, in place of what may not, was rejected: SDKs add headers with every release.
+// browser adds, what speaks to Outrigger, and the framing and the key, which are the sender's. A list of what may pass, in
+// place of what may not, was rejected: SDKs add headers with every release.
 import type { HeaderConfig } from '../../contract/sidecar-config.ts'
+import { Spellings } from '../http/spellings.ts'
 
 type Fate = 'Keep' | 'Drop' | 'Connection' | 'Negotiable'
 
@@ -50,10 +50,6 @@ const DROPPED: ReadonlySet<string> = new Set([
 
 const DROPPED_PREFIXES = ['proxy-', 'sec-', 'x-outrigger-']
 
-/** Bounds of the remembered spellings: names come from clients. */
-const SPELLINGS_MAX = 2000
-const SPELLING_LENGTH_MAX = 64
-
 /**
  * `configured` replace the client's headers of the same name, except the one of `negotiable`'s name, which replaces its
  * value. Names are lower case.
@@ -64,19 +60,14 @@ export function createHeaderFilter(
 ): HeaderFilter {
   const added = configured.filter(({ name }) => name !== negotiable?.name)
   const replaced = new Set(added.map(({ name }) => name))
-  const known = new Map<string, Fate>()
+  const spellings = new Spellings<Fate>((name) =>
+    name === negotiable?.name ? 'Negotiable' : replaced.has(name) ? 'Drop' : ordinaryFate(name),
+  )
 
   return {
     added: `accept-encoding: identity\r\n${added.map(line).join('')}`,
     negotiable: negotiable ? line(configured.find(({ name }) => name === negotiable.name) ?? negotiable) : '',
-    fateOf(rawName) {
-      const remembered = known.get(rawName)
-      if (remembered !== undefined) return remembered
-      const name = rawName.toLowerCase()
-      const fate = name === negotiable?.name ? 'Negotiable' : replaced.has(name) ? 'Drop' : ordinaryFate(name)
-      if (known.size < SPELLINGS_MAX && rawName.length <= SPELLING_LENGTH_MAX) known.set(copy(rawName), fate)
-      return fate
-    },
+    fateOf: (rawName) => spellings.fateOf(rawName),
   }
 }
 
@@ -126,9 +117,4 @@ function withoutConnectionHeaders(rawHeaders: readonly string[]): string[] {
 
 function line({ name, value }: HeaderConfig): string {
   return `${name}: ${value}\r\n`
-}
-
-// A name cut from a request's head can keep the whole head alive; a copy cannot.
-function copy(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1')
 }

@@ -1,6 +1,8 @@
 // Which of a provider's headers the client gets to see: all but what belongs to one connection (RFC 9110 §7.6.1), the
 // framing, which the listener writes anew, and names that only Outrigger may set. Order and spelling stay.
 
+import { Spellings } from '../http/spellings.ts'
+
 const DROPPED: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -17,12 +19,8 @@ const DROPPED: ReadonlySet<string> = new Set([
   'alt-svc',
 ])
 
-/** Bound of the remembered spellings: names come from providers. */
-const SPELLINGS_MAX = 2000
-
-/** Decides by the spelling, remembered: lower-casing a dozen names per answer cost more than the rest. */
 export class ResponseHeaderFilter {
-  readonly #known = new Map<string, boolean>()
+  readonly #passing = new Spellings((name) => !DROPPED.has(name) && !name.startsWith('x-outrigger-'))
 
   /** A new flat list of name, value, … */
   pass(rawHeaders: readonly string[]): string[] {
@@ -30,19 +28,10 @@ export class ResponseHeaderFilter {
     let named: Set<string> | undefined
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i] as string
-      if (this.#passes(name)) kept.push(name, rawHeaders[i + 1] as string)
+      if (this.#passing.fateOf(name)) kept.push(name, rawHeaders[i + 1] as string)
       else if (name.length === 10) named = addConnectionOptions(named, name, rawHeaders[i + 1] as string)
     }
     return named === undefined ? kept : without(kept, named)
-  }
-
-  #passes(name: string): boolean {
-    const known = this.#known.get(name)
-    if (known !== undefined) return known
-    const lower = name.toLowerCase()
-    const passes = !DROPPED.has(lower) && !lower.startsWith('x-outrigger-')
-    if (this.#known.size < SPELLINGS_MAX) this.#known.set(name, passes)
-    return passes
   }
 }
 

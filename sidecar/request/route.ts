@@ -17,8 +17,8 @@ export interface Plan {
   /** `namespace/name` of the LLMRoute and its rule; both undefined where none decided. */
   readonly route: string | undefined
   readonly rule: string | undefined
-  /** In the order in which they are made; at least one. */
-  readonly attempts: readonly Attempt[]
+  /** In the order in which they would be made; today the first is the only one. */
+  readonly attempts: readonly [Attempt, ...Attempt[]]
 }
 
 export interface Attempt {

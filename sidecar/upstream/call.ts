@@ -79,6 +79,11 @@ export class Call {
     this.connection?.resume()
   }
 
+  /** Milliseconds until the total limit. */
+  get leftMs(): number {
+    return this.#endsAt - this.#pool.now()
+  }
+
   /** The limit that has passed, if one has. */
   expired(
     nowMs: number,
@@ -87,8 +92,9 @@ export class Call {
     | 'provider_first_byte_timeout'
     | 'provider_idle_timeout'
     | 'provider_total_timeout'
+    | 'client_stalled'
     | undefined {
-    if (nowMs >= this.#endsAt) return 'provider_total_timeout'
+    if (nowMs >= this.#endsAt) return this.#paused ? 'client_stalled' : 'provider_total_timeout'
     if (this.#paused || nowMs < this.#phaseEndsAt) return undefined
     if (this.#phase === 'queued') return 'provider_connect_timeout'
     return this.#phase === 'awaitingHead' ? 'provider_first_byte_timeout' : 'provider_idle_timeout'

@@ -14,7 +14,7 @@ export interface ConnectionOwner {
   onFree(connection: Connection): void
   /** Gone without a call; `error` says why when it never got ready. */
   onGone(connection: Connection, error: Error | undefined): void
-  /** The call's answer is not coming; `safe` when no byte of it came and the connection was not new. */
+  /** The call's answer is not coming; `safe` when the provider cannot have begun with it: see Connection.fail. */
   onFailed(call: Call, refusal: Refusal, retry: 'safe' | 'unsafe'): void
   /** The call's answer was delivered to its end. */
   onDone(call: Call): void
@@ -31,6 +31,7 @@ export class Connection implements SocketEvents, ResponseHandler {
   #paused = false
   #completed: 'no' | 'reusable' | 'spent' = 'no'
   #gone = false
+  #sentAt = 0
   /** When it became free, or began to connect; monotonic milliseconds. */
   since: number
 
@@ -47,7 +48,8 @@ export class Connection implements SocketEvents, ResponseHandler {
     this.#call = call
     call.connection = this
     this.#parser.begin(method)
-    call.enter('awaitingHead', this.#owner.now())
+    this.#sentAt = this.#owner.now()
+    call.enter('awaitingHead', this.#sentAt)
     const bytes = inOnePiece(head, body)
     if (bytes !== undefined) return void socket.write(bytes)
     socket.cork()
@@ -74,10 +76,14 @@ export class Connection implements SocketEvents, ResponseHandler {
     this.#leave(undefined)
   }
 
-  /** Ends its call with this refusal, and closes. */
+  /**
+   * Ends its call with this refusal, and closes. The call may be sent again when its connection had been kept and turned out
+   * to be closed at once, without a byte: a provider that had it for longer may have worked on it, which costs money.
+   */
   fail(refusal: Refusal): void {
     const call = this.#call
-    const retry = this.#kept && !this.#parser.begun && refusal.code === 'provider_unreachable' ? 'safe' : 'unsafe'
+    const foundDead = refusal.code === 'provider_unreachable' && this.#owner.now() - this.#sentAt < FOUND_DEAD_MS
+    const retry = foundDead && this.#kept && !this.#parser.begun ? 'safe' : 'unsafe'
     this.drop()
     if (call !== undefined) this.#owner.onFailed(call, refusal, retry)
   }
@@ -99,9 +105,10 @@ export class Connection implements SocketEvents, ResponseHandler {
     call.touch(this.#owner.now())
     try {
       this.#parser.push(bytes)
-    } catch (error) {
-      if (!(error instanceof ResponseSyntaxError)) throw error
-      return this.fail(new Refusal('provider_invalid_response', undefined, { cause: error }))
+    } catch (cause) {
+      // Anything else is a fault of ours in the sink: it costs this request and not the process.
+      const code = cause instanceof ResponseSyntaxError ? 'provider_invalid_response' : 'internal'
+      return this.fail(new Refusal(code, undefined, { cause }))
     }
     // Its sink may have aborted it meanwhile.
     if (this.#completed !== 'no' && this.#call !== undefined) this.#finish()
@@ -143,7 +150,11 @@ export class Connection implements SocketEvents, ResponseHandler {
     // The answer's last bytes were too much for its client; the next call has another one.
     if (this.#paused) this.resume()
     this.#kept = true
-    call.sink.onEnd()
+    try {
+      call.sink.onEnd()
+    } catch (cause) {
+      call.sink.onError(new Refusal('internal', undefined, { cause }))
+    }
     this.#owner.onDone(call)
     if (reusable && !this.#gone) this.#free()
     else this.drop()
@@ -162,6 +173,9 @@ export class Connection implements SocketEvents, ResponseHandler {
     this.#owner.onGone(this, error)
   }
 }
+
+/** A connection that the provider had closed before says so within a round trip. */
+const FOUND_DEAD_MS = 1000
 
 /** Up to here a copy costs less than a write of several pieces. */
 const ONE_PIECE_BYTES_MAX = 16 * 1024

@@ -9,8 +9,10 @@ export class DecodingSink implements ResponseSink, Flow {
   readonly #inner: ResponseSink
   #decoder: Decoder | undefined
   #ended = false
+  /** The call is over, and with it its limits, when the decoder has it all; a client may still be slow to take it. */
+  #limit: NodeJS.Timeout | undefined
   /** Set once the call exists. */
-  call: Call | undefined
+  call: (Flow & Pick<Call, 'leftMs'>) | undefined
 
   constructor(inner: ResponseSink) {
     this.#inner = inner
@@ -28,7 +30,7 @@ export class DecodingSink implements ResponseSink, Flow {
   }
 
   abort(): void {
-    this.#ended = true
+    this.#close()
     this.#decoder?.destroy()
     this.call?.abort()
   }
@@ -49,14 +51,22 @@ export class DecodingSink implements ResponseSink, Flow {
 
   onEnd(): void {
     if (this.#decoder === undefined) this.#inner.onEnd()
-    else this.#decoder.end()
+    else {
+      this.#limit = setTimeout(() => this.onError(new Refusal('client_stalled')), this.call?.leftMs)
+      this.#decoder.end()
+    }
   }
 
   onError(refusal: Refusal): void {
     if (this.#ended) return
-    this.#ended = true
+    this.#close()
     this.#decoder?.destroy()
     this.#inner.onError(refusal)
+  }
+
+  #close(): void {
+    this.#ended = true
+    clearTimeout(this.#limit)
   }
 
   #watch(decoder: Decoder): Decoder {
@@ -64,7 +74,7 @@ export class DecodingSink implements ResponseSink, Flow {
     decoder.on('drain', () => this.call?.resume())
     decoder.on('end', () => {
       if (this.#ended) return
-      this.#ended = true
+      this.#close()
       this.#inner.onEnd()
     })
     decoder.on('error', (error: NodeJS.ErrnoException) => {

@@ -113,7 +113,7 @@ export class Pool implements ConnectionOwner {
 
   onFailed(call: Call, refusal: Refusal, retry: 'safe' | 'unsafe'): void {
     this.#forget(call)
-    // The provider closed an idle connection at the moment it was used: it has seen nothing of this call.
+    // The provider closed an idle connection at the moment it was used.
     if (retry === 'safe' && !call.retried) {
       call.retried = true
       this.#wait(call)
@@ -155,7 +155,11 @@ export class Pool implements ConnectionOwner {
   #expire(call: Call, nowMs: number): void {
     const code = call.expired(nowMs)
     if (code === undefined) return
+    // Waiting without a connection on its way is waiting for our own limit.
+    const full = code === 'provider_connect_timeout' && this.#connecting.size === 0
     this.abort(call)
-    call.sink.onError(new Refusal(code))
+    call.sink.onError(
+      full ? new Refusal('overloaded', 'All connections to the provider are in use.') : new Refusal(code),
+    )
   }
 }

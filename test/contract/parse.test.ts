@@ -224,6 +224,9 @@ check(
   'providers[0].credentials[0].weight: expected an integer ≤ 1000000',
 )
 check('providers[0].credentials[0].value', 'sk-123', 'providers[0].credentials[0].value: unknown field')
+for (const name of ['', 'a b', 'a\r\nx-injected: yes', 'mö']) {
+  check('providers[0].models[0].name', name, 'providers[0].models[0].name: expected visible ASCII')
+}
 check('providers[0].models[0].upstreamName', remove, 'providers[0].models[0].upstreamName: missing')
 check('providers[0].models[0].contextWindow', 0, 'providers[0].models[0].contextWindow: expected an integer ≥ 1')
 check('providers[0].models[0].price', null, 'providers[0].models[0].price: expected an object')

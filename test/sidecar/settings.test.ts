@@ -1,5 +1,13 @@
 import { expect, test } from '@jest/globals'
-import { parseAddress, parseBytes, parseDuration, parseLabels, parseList } from '../../sidecar/settings.ts'
+import {
+  parseAddress,
+  parseArrivalTime,
+  parseBytes,
+  parseDuration,
+  parseLabels,
+  parseList,
+  SIDECAR_FLAGS,
+} from '../../sidecar/settings.ts'
 
 const WRONG = Symbol('refused')
 
@@ -45,6 +53,20 @@ check('duration', parseDuration, [
   ['25h', WRONG],
   ['99999999999s', WRONG],
 ])
+
+check('arrival time', parseArrivalTime, [
+  ['1s', 1000],
+  ['1000ms', 1000],
+  ['5m', 300_000],
+  ['0s', WRONG],
+  ['999ms', WRONG],
+  ['25h', WRONG],
+  ['', WRONG],
+])
+
+test.each(['headersTimeout', 'requestTimeout'] as const)('%s cannot be switched off', (name) => {
+  expect(() => SIDECAR_FLAGS[name].parse('0s')).toThrow('expected at least 1s, not "0s"')
+})
 
 check('size', parseBytes, [
   ['0', 0],

@@ -139,6 +139,16 @@ test('a client that sends on while it waits, and then leaves, is noticed', async
   expect(served().mock.requests.length).toBe(1)
 })
 
+test('a client that sends on without end while it waits is cut off', async () => {
+  const client = await served().connect()
+  client.write(post(BODY, 'x-mock-stall: \r\n'))
+  await served().mock.waitFor(({ bodyComplete }) => bodyComplete)
+  client.write(post(BODY.padEnd(200_000)))
+  await client.closed
+  await served().mock.waitFor(({ abortedAt }) => abortedAt !== undefined)
+  expect(served().mock.requests.length).toBe(1)
+})
+
 test('a client that does not read is waited for, and gets all of it', async () => {
   const client = await served().connect()
   client.socket.pause()

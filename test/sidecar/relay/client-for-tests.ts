@@ -70,6 +70,8 @@ export interface Ask {
 /** What was done to the call, in order. */
 class Upstream implements Flow {
   readonly done: string[] = []
+  /** Milliseconds until the total limit. */
+  leftMs = 60_000
   pause = (): void => void this.done.push('pause')
   resume = (): void => void this.done.push('resume')
   abort = (): void => void this.done.push('abort')
@@ -97,8 +99,7 @@ export class Relayed {
       now: () => 7,
     })
     this.sink = new DecodingSink(relay)
-    // The sink asks no more of a call than this.
-    this.sink.call = this.upstream as unknown as NonNullable<DecodingSink['call']>
+    this.sink.call = this.upstream
     this.outcome = relay.follow(this.sink).then(
       () => 'relayed',
       (error: { code: string }) => error.code,

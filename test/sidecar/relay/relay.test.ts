@@ -249,6 +249,13 @@ test.each(CUTS)('a connection that breaks gives the same: %s', async (_name, { a
   }
 })
 
+test('the length of an array is not announced, since its unfinished end may be kept from the client', async () => {
+  const relayed = new Relayed({ dialect: 'Gemini', stream: true })
+  relayed.sink.onHead(200, [...JSON_TYPE], 100)
+  relayed.body(Buffer.from('[{"candidates":[]}\n,\n'))
+  expect([relayed.client.begun, relayed.client.announced]).toEqual([true, undefined])
+})
+
 test('an error of the provider is passed on as far as it came', async () => {
   const relayed = new Relayed()
   expect(await relayed.answer(500, [...JSON_TYPE], [Buffer.from('{"error":')])).toBe('relayed')
@@ -362,4 +369,13 @@ test('usage that had come when the client left is recorded', async () => {
   relayed.client.watching?.onGone()
   await relayed.outcome
   expect(relayed.record.usage).toMatchObject({ inputTokens: 3 })
+})
+
+test('a client that does not take a decoded answer within the total limit is given up', async () => {
+  const relayed = new Relayed({ operation: 'Other' })
+  relayed.upstream.leftMs = 1
+  relayed.client.keepsUp = false
+  const encoded = zlib.gzipSync(Buffer.alloc(8 * 1024 * 1024))
+  expect(await relayed.answer(200, ['content-encoding', 'gzip'], [encoded], encoded.length)).toBe('relayed')
+  expect([relayed.record.failure, relayed.client.ending]).toEqual(['client_stalled', 'broken'])
 })

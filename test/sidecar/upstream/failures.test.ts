@@ -70,7 +70,7 @@ test('waiting for a free connection counts against the connect limit too, and ea
   const { sent, connection } = await asked()
   const [short, long] = [one.send('/short', { timeouts: { connectMs: 100 } }), one.send('/long')]
   one.pass(100)
-  expect(await short.outcome).toBe('provider_connect_timeout')
+  expect(await short.outcome).toBe('overloaded')
   connection.write(OK)
   expect(await sent.outcome).toBe('200 ok')
   expect(await connection.request()).toContain('/long')
@@ -158,7 +158,7 @@ test('the total limit holds while the client does not read', async () => {
   await sent.begun
   sent.call?.pause()
   one.pass(LIMITS.totalMs)
-  expect(await sent.outcome).toBe('provider_total_timeout')
+  expect(await sent.outcome).toBe('client_stalled')
   await connection.closed
 })
 
@@ -258,6 +258,34 @@ test.each(['H', 'HTTP/1.1 103 Early Hints\r\n\r\n', HEAD])(
     closes(first)
     expect(await sent.outcome).toBe('provider_truncated')
     expect([fake.connections.length, sent.ends]).toEqual([1, 1])
+  },
+)
+
+test('a kept connection that ends after the provider had the request for a while: it is not sent again, for it may have been worked on', async () => {
+  const first = await kept()
+  const sent = one.send('/again')
+  await first.request()
+  one.pass(2000)
+  closes(first)
+  expect(await sent.outcome).toBe('provider_unreachable')
+  expect([fake.connections.length, sent.ends]).toEqual([1, 1])
+})
+
+test.each(['onHead', 'onBody', 'onEnd'] as const)(
+  'a fault of ours in %s costs that call and nothing else',
+  async (where) => {
+    const sent = one.send('/v1')
+    sent[where] = () => {
+      throw new TypeError('a fault')
+    }
+    const { connection } = await asked(sent)
+    connection.write(OK)
+    expect(await sent.outcome).toBe('internal')
+    const next = one.send('/next')
+    const other = where === 'onEnd' ? connection : await fake.connection()
+    await other.request()
+    other.write(OK)
+    expect([await next.outcome, sent.ends]).toEqual(['200 ok', 1])
   },
 )
 
