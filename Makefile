@@ -17,7 +17,7 @@ $(INSTALLED): package.json package-lock.json .npmrc
 install: $(INSTALLED) ## Installs the dependencies; every other target does it by itself.
 
 run: $(INSTALLED) ## Serves the quick start on 127.0.0.1:8787; ARGS="-f FILE" for files of your own.
-	@exec bin/outrigger run $(ARGS)
+	@exec node cli/main.ts run $(ARGS)
 
 test: $(INSTALLED) ## Runs all tests; ARGS=PATTERN for some.
 	$(JEST) $(ARGS)

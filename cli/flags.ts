@@ -47,6 +47,12 @@ export function flagHelp(table: FlagTable): string {
   return rows.map(({ left, right }) => `  ${left.padEnd(width)}  ${right}`).join('\n')
 }
 
+/** `--listen is OUTRIGGER_LISTEN`, of the table's first flag. */
+export function variableExample(table: FlagTable): string {
+  const [first = ''] = Object.keys(table)
+  return `--${flagName(first)} is ${variableName(first)}`
+}
+
 /** `drainTimeout` → `drain-timeout`. */
 function flagName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

@@ -4,7 +4,7 @@ import type { SidecarSettings } from '../sidecar/settings.ts'
 import { startSidecar } from '../sidecar/sidecar.ts'
 import { createLog, type Log } from '../sidecar/telemetry/log.ts'
 import { createOutput, type Output } from '../sidecar/telemetry/output.ts'
-import { flagHelp, parseFlags, UsageError } from './flags.ts'
+import { flagHelp, parseFlags, UsageError, variableExample } from './flags.ts'
 import { COMPILE_FLAGS, environment, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from './settings.ts'
 import { VERSION } from './version.ts'
 
@@ -19,7 +19,8 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   run: {
-    summary: 'Serve from YAML files, or the quick-start example when none is given.',
+    summary:
+      'Serve from YAML files (of a folder: *.yaml, *.yml, *.json, no subfolders), or the quick-start example when none is given.',
     usage: 'outrigger run [-f FILE_OR_FOLDER]… [FLAGS]',
     flags: RUN_FLAGS,
     run: runFiles,
@@ -60,7 +61,7 @@ function overview(): string {
 }
 
 function helpOf({ summary, usage, flags }: Command): string {
-  const variables = 'Every flag has a variable: --log-level is OUTRIGGER_LOG_LEVEL.'
+  const variables = `Every flag has a variable: ${variableExample(flags)}.`
   return `${summary}\n\nUsage: ${usage}\n\n${flagHelp(flags)}\n\n${variables}`
 }
 

@@ -16,6 +16,8 @@ export interface QuickStart {
   loaded: LoadResult
   /** Names of the providers that the mock plays. */
   mocked: readonly string[]
+  /** Names of the others. */
+  real: readonly string[]
 }
 
 /** `mockURL` is the mock's base URL without a path. */
@@ -28,7 +30,7 @@ export function quickStart(env: Environment, namespace: string, mockURL: string)
   for (const provider of loaded.objects.providers) {
     if (mocked.includes(provider.metadata.name)) pointAt(provider, mockURL)
   }
-  return { loaded, mocked }
+  return { loaded, mocked, real: Object.keys(KEYS).filter((name) => !mocked.includes(name)) }
 }
 
 function pointAt({ spec }: LLMProvider, mockURL: string): void {

@@ -93,9 +93,10 @@ async function loadFirst(options: RunOptions): Promise<{ loaded: LoadResult; moc
     return { loaded, mock: undefined }
   }
   const mock = await startMock({})
-  const { loaded, mocked } = quickStart(options.env, options.settings.namespace, mock.url)
+  const { loaded, mocked, real } = quickStart(options.env, options.settings.namespace, mock.url)
   if (mocked.length > 0)
     options.print(`No key in the environment for ${mocked.join(', ')}: an embedded mock answers for them.`)
+  if (real.length > 0) options.print(`Real, with the key from the environment: ${real.join(', ')}.`)
   return { loaded, mock }
 }
 
@@ -107,7 +108,11 @@ async function reload({ configuration, check }: Sidecar, directory: string, opti
   try {
     const loaded = await load(options)
     if (loaded.problems.length > 0) return configuration.reject(loaded.problems.map(formatProblem).join('; '))
+    const { providers, routes } = loaded.objects
     const time = configuration.current === undefined ? 'First' : 'Later'
+    if (time === 'Later' && providers.length === 0 && routes.length === 0) {
+      return configuration.reject('The files hold no LLMProvider and no LLMRoute any more.')
+    }
     configuration.problems = await publishObjects(loaded, directory, options, time)
     await check()
   } catch (error) {
@@ -140,14 +145,19 @@ async function publishObjects(
 
 function banner(sidecar: Sidecar): string[] {
   const url = urlOf(sidecar.dataPlane)
-  const model = sidecar.configuration.current?.runtime.providers
+  const runtime = sidecar.configuration.current?.runtime
+  // Which names a route serves is for the list to say.
+  const routed = runtime !== undefined && runtime.routes.length > 0
+  const model = runtime?.providers
     .filter(({ dialect }) => dialect === 'OpenAI')
     .flatMap(({ models }) => [...models.keys()])[0]
   const body = `{"model":"${model ?? 'gpt-5-mini'}","messages":[{"role":"user","content":"Hello"}]}`
   return [
     `Outrigger ${VERSION} serves on ${url}; health, metrics and status on ${urlOf(sidecar.admin)}`,
     `  export OPENAI_BASE_URL=${url}/v1 ANTHROPIC_BASE_URL=${url} GOOGLE_GEMINI_BASE_URL=${url}`,
-    `  curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+    routed
+      ? `  curl ${url}/v1/models`
+      : `  curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
   ]
 }
 

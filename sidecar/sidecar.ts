@@ -1,7 +1,9 @@
 // Wires one sidecar: a directory to follow, a data plane, an admin server, and a drain. Called by the entry points (in a
 // cluster over the mounted volume, on a laptop over the folder that file mode publishes to) and by tests, with port 0.
 import { performance } from 'node:perf_hooks'
-import { type AdminDeps, createAdminServer } from './admin/server.ts'
+import { setImmediate } from 'node:timers/promises'
+import { createAdminServer } from './admin/server.ts'
+import { createState } from './admin/state.ts'
 import { makeAttempt } from './attempt.ts'
 import { type Adopted, Configuration, type Rejection } from './config/configuration.ts'
 import { watchDirectory } from './config/watch.ts'
@@ -42,6 +44,8 @@ export interface Sidecar {
 }
 
 const POLL_MS = 2000
+/** A bound, so that a request that is lost by a fault of ours cannot hold the process. */
+const RECORD_TURNS_MAX = 1000
 
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { settings, log, output, directory, version } = options
@@ -79,7 +83,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const watch = watchDirectory({
     directory,
     pollMs: POLL_MS,
-    onPublished: (published) => configuration.publish(published),
+    onPublished: (published) => configuration.adopt(published),
     onError: (error) => configuration.reject(`The configuration cannot be read: ${error.message}`),
   })
   await watch.check()
@@ -97,8 +101,17 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onUpgrade: (message, socket, head) => upgrades.handle(message, socket, head),
   })
   let draining = false
-  const adminServer = createAdminServer(adminDeps(configuration, upstream, metrics, log, () => draining))
-  const admin = await adminServer.listen(settings.admin.host, settings.admin.port)
+  const adminServer = createAdminServer({
+    ...createState({ configuration, upstream, draining: () => draining }),
+    registry: metrics.registry,
+    log,
+  })
+  const admin = await adminServer.listen(settings.admin.host, settings.admin.port).catch((error: unknown) => {
+    dataPlane.destroy()
+    void dataPlane.drain()
+    watch.close()
+    throw error
+  })
 
   return {
     dataPlane: dataPlane.address,
@@ -109,6 +122,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       draining = true
       log.info('draining', { inFlight: metrics.requestsInFlight(), timeoutMs: settings.drainTimeout })
       await drainWithin([dataPlane, upgrades], settings.drainTimeout, log)
+      await recordsOf(metrics)
       watch.close()
       upstream.close()
       await adminServer.close()
@@ -126,6 +140,11 @@ async function drainWithin(open: readonly Drainable[], timeoutMs: number, log: L
   clearTimeout(timer)
 }
 
+/** What was broken off still has to leave its record, some turns of the event loop after its socket closed. */
+async function recordsOf(metrics: Metrics): Promise<void> {
+  for (let turn = 0; turn < RECORD_TURNS_MAX && metrics.requestsInFlight() > 0; turn++) await setImmediate()
+}
+
 function noteAdopted({ runtime, credentials }: Adopted, metrics: Metrics, log: Log): void {
   const { revision, providers } = runtime.config
   metrics.configAdopted(adoptedConfig(runtime, Date.now()))
@@ -136,49 +155,4 @@ function noteAdopted({ runtime, credentials }: Adopted, metrics: Metrics, log: L
 function noteRejected({ message }: Rejection, metrics: Metrics, log: Log): void {
   metrics.configRejected()
   log.error('configuration rejected; the last good one stays in force', { reason: message })
-}
-
-function adminDeps(
-  configuration: Configuration,
-  upstream: Upstream,
-  metrics: Metrics,
-  log: Log,
-  draining: () => boolean,
-): AdminDeps {
-  const providers = (): object => {
-    const ids = configuration.current?.runtime.usable.map(({ id }) => id) ?? []
-    return upstream.connections().filter(({ provider }) => ids.includes(provider))
-  }
-  return {
-    checks: () => [
-      {
-        name: 'config',
-        ok: configuration.current !== undefined,
-        message: notReadyMessage(configuration),
-        kinds: ['ready'],
-      },
-      { name: 'drain', ok: !draining(), message: 'shutting down', kinds: ['ready'] },
-    ],
-    status: () => statusOf(configuration, providers()),
-    config: () => configuration.current?.runtime.config ?? null,
-    providers,
-    registry: metrics.registry,
-    log,
-  }
-}
-
-function notReadyMessage({ rejection }: Configuration): string {
-  return rejection?.message ?? 'no configuration has been loaded yet'
-}
-
-function statusOf(configuration: Configuration, providers: object): object {
-  const { current, adoptedAtMs, rejection } = configuration
-  return {
-    revision: current?.runtime.config.revision ?? null,
-    loadedAt: adoptedAtMs === undefined ? null : new Date(adoptedAtMs).toISOString(),
-    lastError:
-      rejection === undefined ? null : { message: rejection.message, at: new Date(rejection.atMs).toISOString() },
-    problems: [...configuration.problems, ...(current?.credentials.problems ?? [])],
-    providers,
-  }
 }

@@ -107,7 +107,8 @@ function checkBase64(data: Record<string, string>): Finding[] {
 function checkVariables(stringData: Record<string, string>, env: Environment): Finding[] {
   return Object.entries(stringData).flatMap(([key, value]) =>
     variablesOf(value)
-      .filter((name) => env[name] === undefined)
+      // An empty one is as good as none: a key is not empty.
+      .filter((name) => !env[name])
       .map((name): Finding => {
         const message = `the environment variable ${name} is not set`
         return { path: ['stringData', key], reason: 'UnsetVariable', message }

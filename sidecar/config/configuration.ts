@@ -61,7 +61,8 @@ export class Configuration {
     return this.#rejection
   }
 
-  publish(published: Published): void {
+  /** Takes what was published, or keeps what is in force and says why. Never throws for what is in it. */
+  adopt(published: Published): void {
     if (published.document === undefined) {
       // Not an error: a sidecar may start before its first document. But a document that was there is not given up.
       if (this.#adopted !== undefined) this.reject('The document is gone; the last one stays in force.')
@@ -75,7 +76,7 @@ export class Configuration {
     } catch (error) {
       return this.reject(`TLS or egress proxy settings cannot be used: ${(error as Error).message}`)
     }
-    this.#adopt({ runtime, credentials: createCredentials(runtime, published.files) })
+    this.#swap({ runtime, credentials: createCredentials(runtime, published.files) })
   }
 
   /** Keeps what is in force and says why. `message` names file, object and field where there are such. */
@@ -84,7 +85,7 @@ export class Configuration {
     this.#options.events.onRejected(this.#rejection)
   }
 
-  #adopt(adopted: Adopted): void {
+  #swap(adopted: Adopted): void {
     this.#adopted = adopted
     this.#adoptedAtMs = this.#options.wallClock()
     this.#rejection = undefined

@@ -12,6 +12,7 @@ import { Refusal } from '../errors.ts'
 import type { DecodedRequest } from './decoded-request.ts'
 import type { BodyEdit } from './edit-body.ts'
 import { matches } from './match.ts'
+import { pickWeighted } from './weighted.ts'
 
 export interface Plan {
   /** `namespace/name` of the LLMRoute and its rule; both undefined where none decided. */
@@ -114,15 +115,7 @@ function draw(
   random: () => number,
 ): Backend | undefined {
   const able = (backend: Backend) => speaks(backend.provider, dialect) && modelAt(backend, model) !== undefined
-  const [first] = backends
-  if (first !== undefined && backends.length === 1) return able(first) ? first : undefined
-  const candidates = backends.filter(able)
-  let point = random() * candidates.reduce((sum, { weight }) => sum + weight, 0)
-  for (const candidate of candidates) {
-    point -= candidate.weight
-    if (point < 0) return candidate
-  }
-  return candidates.at(-1) // Rounding can leave the point at 0.
+  return pickWeighted(backends.filter(able), random)
 }
 
 function planOf(rule: Rule | undefined, backend: Backend, model: string | undefined): Plan {

@@ -5,6 +5,7 @@ import type { CredentialConfig } from '../../contract/sidecar-config.ts'
 import type { Provider, Runtime } from '../config/runtime.ts'
 import { Refusal } from '../errors.ts'
 import { authenticate } from '../providers/prepare.ts'
+import { pickWeighted } from '../request/weighted.ts'
 import { Scrubber } from '../stream/scrub.ts'
 
 /** A header value must be visible ASCII (RFC 9110 §5.5): anything else could add a header of its own. */
@@ -59,19 +60,9 @@ export function createCredentials(runtime: Runtime, files: ReadonlyMap<string, S
     problems,
     pick(provider, random) {
       if (provider.config.credentials.length === 0) return NO_CREDENTIAL
-      const candidates = usable.get(provider) ?? []
-      const picked = candidates.length > 1 ? weighted(candidates, random()) : candidates[0]
+      const picked = pickWeighted(usable.get(provider) ?? [], random)
       if (picked === undefined) throw new Refusal('credential_unavailable')
       return picked
     },
   }
-}
-
-function weighted(candidates: readonly Credential[], random: number): Credential | undefined {
-  let left = random * candidates.reduce((sum, { weight }) => sum + weight, 0)
-  for (const candidate of candidates) {
-    left -= candidate.weight
-    if (left < 0) return candidate
-  }
-  return candidates.at(-1)
 }

@@ -304,7 +304,7 @@ data:
   both: b2xk
 stringData:
   whole: \${OPENAI_API_KEY}
-  inside: user:\${OPENAI_API_KEY}!\${EMPTY}
+  inside: user:\${OPENAI_API_KEY}!
   both: new
   other: $OPENAI_API_KEY \${OPENAI-API-KEY}
 `
@@ -343,6 +343,14 @@ stringData:
       expect(problems.map(formatProblem).join()).not.toContain('sk-secret')
     }
   })
+})
+
+test('a variable that is empty is as good as none: a key is never empty', () => {
+  const text = `apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: "\${EMPTY}"}\n`
+  const { problems } = parse(file('a.yaml', text))
+  expect(problems.map(({ field, message }) => [field, message])).toEqual([
+    ['stringData.a', 'the environment variable EMPTY is not set'],
+  ])
 })
 
 test('variables are replaced in no other field', () => {
