@@ -1,7 +1,7 @@
 // What a provider answers in place of an upgrade reaches the client as its other answers do: its status, its headers and its
 // error, without the key that it may repeat. http-proxy would pass the bytes on unread.
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import { HEADER_ATTEMPTS, HEADER_MODEL, HEADER_PROVIDER, HEADER_REQUEST_ID } from '../contract/names.ts'
 import { closingResponse } from './listen/refuse.ts'
 import { ResponseHeaderFilter } from './providers/response-headers.ts'
@@ -15,25 +15,44 @@ const BODY_BYTES_MAX = 64 * 1024
 export interface RefusedUpgrade {
   response: IncomingMessage
   /** The client's; closed behind the answer. */
-  socket: Duplex
+  socket: Socket
   record: RequestRecord
   scrubber: Scrubber
+  /** For the whole body. */
+  bodyMs: number
 }
 
-export async function relayRefusedUpgrade({ response, socket, record, scrubber }: RefusedUpgrade): Promise<void> {
+/** Resolves when the answer is on its way, or the client has left. */
+export async function relayRefusedUpgrade({
+  response,
+  socket,
+  record,
+  scrubber,
+  bodyMs,
+}: RefusedUpgrade): Promise<void> {
+  const body = scrubber.bytes(await readBody(response, bodyMs))
+  if (!socket.writable) return
   const status = response.statusCode ?? 502
   record.status = status
   record.fault = faultOfStatus(status)
+  const headers = headersForClient(response, record, scrubber)
+  socket.end(closingResponse(status, headers, body))
+  // Not when the client closes its side, too: it need never do so.
+  socket.destroySoon()
+}
+
+/** A flat list: what passes of the provider's, without the key, and Outrigger's own. Also for an answer that joins. */
+export function headersForClient(response: IncomingMessage, record: RequestRecord, scrubber: Scrubber): string[] {
   const headers = new ResponseHeaderFilter().pass(response.rawHeaders)
   scrubber.headers(headers)
   headers.push(HEADER_REQUEST_ID, record.requestId, HEADER_PROVIDER, record.provider)
   headers.push(HEADER_MODEL, record.model, HEADER_ATTEMPTS, String(record.attempts))
-  const body = scrubber.bytes(await readBody(response))
-  if (socket.writable) socket.end(closingResponse(status, headers, body))
+  return headers
 }
 
-/** Empty when it is too long, breaks off, or is encoded, which would hide a key in it. */
-async function readBody(response: IncomingMessage): Promise<Buffer> {
+/** Empty when it is too long or too slow, breaks off, or is encoded, which would hide a key in it. */
+async function readBody(response: IncomingMessage, limitMs: number): Promise<Buffer> {
+  const limit = setTimeout(() => response.destroy(), limitMs)
   const parts: Buffer[] = []
   let bytes = 0
   try {
@@ -44,6 +63,8 @@ async function readBody(response: IncomingMessage): Promise<Buffer> {
     }
   } catch {
     return Buffer.alloc(0)
+  } finally {
+    clearTimeout(limit)
   }
   return response.headers['content-encoding'] === undefined ? Buffer.concat(parts) : Buffer.alloc(0)
 }

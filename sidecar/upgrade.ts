@@ -1,9 +1,11 @@
 // WebSocket upgrades (realtime APIs): the same stages as handle.ts up to the attempt, then two sockets are joined by
 // http-proxy and Outrigger reads nothing that passes. The key is swapped in the handshake; one record is left behind when
-// the sockets close. Such a connection has no time limit of its own; a drain ends it at the drain timeout.
+// the sockets close, which they do together. The provider's answer is waited for as long as any other's; a joined
+// connection has no time limit of its own, and a drain ends it at the drain timeout.
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ProxyServer } from 'http-proxy'
 import { noteAttempt } from './attempt.ts'
 import { Refusal } from './errors.ts'
 import type { Deps } from './handle.ts'
@@ -11,11 +13,12 @@ import { gate } from './listen/gate.ts'
 import type { Drainable } from './listen/listener.ts'
 import { closingResponse, noteFailure, refusalReply } from './listen/refuse.ts'
 import { prepareUpgrade } from './providers/prepare-upgrade.ts'
-import { relayRefusedUpgrade } from './refused-upgrade.ts'
+import { headersForClient, relayRefusedUpgrade } from './refused-upgrade.ts'
 import { decode } from './request/decode.ts'
 import type { RequestHead } from './request/head.ts'
 import { type Attempt, route } from './request/route.ts'
 import { noteRequest, type RequestRecord } from './telemetry/request-record.ts'
+import type { Credential } from './upstream/credentials.ts'
 import { UpgradeAgent } from './upstream/upgrade-agent.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
@@ -25,6 +28,23 @@ export interface UpgradeOptions {
   deps: Deps
   upstream: Upstream
   newRequestId(): string
+}
+
+/** A client that asks for an upgrade. */
+interface Upgrade {
+  message: IncomingMessage
+  requestHead: RequestHead
+  /** What came behind the request's head: nothing, from a client that keeps to RFC 6455 §4.1. */
+  early: Buffer
+  socket: Socket
+  record: RequestRecord
+}
+
+/** Where it goes. */
+interface Onward {
+  attempt: Attempt
+  credential: Credential
+  agent: UpgradeAgent
 }
 
 export class Upgrades implements Drainable {
@@ -44,29 +64,38 @@ export class Upgrades implements Drainable {
     for (const socket of this.#sockets) socket.destroy()
   }
 
-  handle(message: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { recorder } = this.#options.deps
+  handle(message: IncomingMessage, duplex: Duplex, early: Buffer): void {
+    // node:http's type is wider than what a listener on TCP gets.
+    const socket = duplex as Socket
     const requestId = this.#options.newRequestId()
     const requestHead = { method: 'GET', target: message.url ?? '/', rawHeaders: message.rawHeaders }
-    const record = recorder.begin({ requestId, head: requestHead })
+    const record = this.#options.deps.recorder.begin({ requestId, head: requestHead })
+    this.#recordAtClose(socket, record)
+    const upgrade = { message, requestHead, early, socket, record }
+    this.#join(upgrade).catch((error) => refuseUpgrade(upgrade, error))
+  }
+
+  #recordAtClose(socket: Socket, record: RequestRecord): void {
+    // Ordinary requests may have been answered on this socket before.
+    const bytesBefore = socket.bytesWritten
     this.#sockets.add(socket)
     socket.on('error', () => {})
     socket.once('close', () => {
       this.#sockets.delete(socket)
-      recorder.end(record, (socket as Socket).bytesWritten)
+      if (record.status === 0) record.status = noteFailure(record, new Refusal('client_closed')).failure.status
+      this.#options.deps.recorder.end(record, socket.bytesWritten - bytesBefore)
     })
-    const refuse = (error: unknown): void => refuseUpgrade(socket, requestHead, error, record)
-    this.#join(message, requestHead, socket, head, record, refuse).catch(refuse)
   }
 
-  async #join(
-    message: IncomingMessage,
-    requestHead: RequestHead,
-    socket: Duplex,
-    head: Buffer,
-    record: RequestRecord,
-    refuse: (error: unknown) => void,
-  ): Promise<void> {
+  async #join(upgrade: Upgrade): Promise<void> {
+    const onward = this.#prepare(upgrade)
+    // Loaded with the first upgrade: most pods never see one, and it is 2 MB.
+    const { createProxyServer } = await import('http-proxy')
+    if (!upgrade.socket.destroyed) joinThrough(createProxyServer({}), upgrade, onward)
+  }
+
+  /** Writes the provider's request over the client's, which http-proxy sends on. Throws Refusal. */
+  #prepare({ message, requestHead, record }: Upgrade): Onward {
     const { deps, upstream } = this.#options
     gate(requestHead, deps.allowed)
     const adopted = deps.current()
@@ -83,28 +112,81 @@ export class Upgrades implements Drainable {
     const { target, headers } = prepareUpgrade(request, attempt)
     message.url = target
     message.headers = headersOf(`host: ${provider.base.authority}\r\n${headers}${credential.headerLine()}`)
-    record.status = 101
-    const { protocol, host, port } = provider.base
-    const options = {
-      target: { protocol, host, hostname: host, port },
-      prependPath: false,
-      toProxy: true,
-      agent: new UpgradeAgent(upstream.targetOf(provider)),
-    }
-    // Loaded with the first upgrade: most pods never see one, and it is 2 MB.
-    const { createProxyServer } = await import('http-proxy')
-    const proxy = createProxyServer({})
-    let sent: ClientRequest | undefined
-    proxy.once('proxyReqWs', (request) => {
-      sent = request
-    })
-    proxy.ws(message, socket, head, options, (error) => {
-      refuse(new Refusal('provider_unreachable', undefined, { cause: error }))
-    })
-    const { scrubber } = credential
-    sent?.removeAllListeners('response')
-    sent?.once('response', (response) => void relayRefusedUpgrade({ response, socket, record, scrubber }))
+    return { attempt, credential, agent: new UpgradeAgent(upstream.targetOf(provider)) }
   }
+}
+
+/** Joins the two sockets, or answers the client when they cannot be. */
+function joinThrough(proxy: ProxyServer, upgrade: Upgrade, onward: Onward): void {
+  const { message, early, socket, record } = upgrade
+  const { protocol, host, port } = onward.attempt.provider.base
+  let sent: ClientRequest | undefined
+  // It repeats the errors of the client's socket and throws what nobody listens to. That socket's close tells enough.
+  proxy.on('error', () => {})
+  proxy.once('proxyReqWs', (request) => {
+    sent = request
+    // Before http-proxy's own listener, which writes these headers to the client.
+    request.once('upgrade', (response) => {
+      const headers = headersForClient(response, record, onward.credential.scrubber)
+      response.headers = headersOf(`connection: Upgrade\r\nupgrade: websocket\r\n${linesOf(headers)}`)
+    })
+  })
+  endTogether(proxy, upgrade, onward)
+  const target = { protocol, host, hostname: host, port }
+  const options = { target, prependPath: false, toProxy: true, agent: onward.agent }
+  proxy.ws(message, socket, early, options, (error) => onProviderError(upgrade, error))
+  if (sent !== undefined) awaitAnswer(sent, upgrade, onward)
+}
+
+/** Neither socket outlives the other. */
+function endTogether(proxy: ProxyServer, { socket, record }: Upgrade, { agent }: Onward): void {
+  const leave = (): void => void socket.destroy()
+  // Reading is what shows that a client left. Before the 101 it has nothing to say (RFC 6455 §4.1).
+  socket.on('data', leave).on('end', leave)
+  socket.once('close', () => agent.destroy())
+  proxy.once('open', (opened) => {
+    socket.off('data', leave).off('end', leave)
+    record.status = 101
+    opened.once('close', () => socket.destroySoon())
+  })
+}
+
+/** Limits the wait for the provider's answer, and relays one that is no 101. */
+function awaitAnswer(sent: ClientRequest, upgrade: Upgrade, { attempt, credential, agent }: Onward): void {
+  const { socket, record } = upgrade
+  const { connectMs, firstByteMs, idleMs } = attempt.timeouts
+  const limit = setTimeout(() => {
+    refuseUpgrade(upgrade, new Refusal('provider_first_byte_timeout'))
+    agent.destroy()
+  }, connectMs + firstByteMs)
+  const answered = (): void => clearTimeout(limit)
+  socket.once('close', answered)
+  sent.once('upgrade', answered)
+  sent.removeAllListeners('response')
+  sent.once('response', (response) => {
+    answered()
+    // http-proxy's listener would end the client's socket when the body breaks off.
+    sent.removeAllListeners('error').on('error', () => {})
+    const { scrubber } = credential
+    relayRefusedUpgrade({ response, socket, record, scrubber, bodyMs: idleMs }).catch((error) => {
+      refuseUpgrade(upgrade, error)
+    })
+  })
+}
+
+function onProviderError(upgrade: Upgrade, cause: Error): void {
+  const { socket, record } = upgrade
+  if (socket.destroyed) return
+  if (record.status !== 101) return refuseUpgrade(upgrade, new Refusal('provider_unreachable', undefined, { cause }))
+  // What the client reads now is a WebSocket: it has no room for an answer.
+  noteFailure(record, new Refusal('provider_truncated', undefined, { cause }))
+  socket.destroy()
+}
+
+function linesOf(headers: readonly string[]): string {
+  let lines = ''
+  for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`
+  return lines
 }
 
 /** Header lines → the form that node:http sends; a name that comes twice keeps both values. */
@@ -122,10 +204,12 @@ function headersOf(lines: string): IncomingHttpHeaders {
 }
 
 /** There is no ServerResponse yet: the reply is written by hand and the socket closed. */
-function refuseUpgrade(socket: Duplex, head: RequestHead, error: unknown, record: RequestRecord): void {
+function refuseUpgrade({ socket, requestHead, record }: Upgrade, error: unknown): void {
+  if (!socket.writable) return
   const refusal = noteFailure(record, error)
   record.status = refusal.failure.status
-  if (!socket.writable) return
-  const { status, headers, body } = refusalReply(head, refusal, record.requestId)
+  const { status, headers, body } = refusalReply(requestHead, refusal, record.requestId)
   socket.end(closingResponse(status, headers, body))
+  // Not when the client closes its side, too: it need never do so.
+  socket.destroySoon()
 }

@@ -142,7 +142,9 @@ test('the process: at the drain timeout a stream is broken, exit code 0', async 
   const stream = await openStream(url, { 'x-mock-stall': '3' })
   command.kill('SIGTERM')
   expect(await stream.reply).toMatchObject({ complete: false })
-  expect((await command.finished).code).toBe(0)
+  const { code, stdout } = await command.finished
+  const { status, failure } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown>
+  expect({ code, status, failure }).toEqual({ code: 0, status: 200, failure: 'client_closed' })
 })
 
 test('the process: a second signal ends it at once, and no key stays behind', async () => {
