@@ -2,9 +2,8 @@
 // error, without the key that it may repeat. http-proxy would pass the bytes on unread.
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { HEADER_ATTEMPTS, HEADER_MODEL, HEADER_PROVIDER, HEADER_REQUEST_ID } from '../contract/names.ts'
 import { closingResponse } from './listen/refuse.ts'
-import { ResponseHeaderFilter } from './providers/response-headers.ts'
+import { addOwnHeaders, ResponseHeaderFilter } from './providers/response-headers.ts'
 import { faultOfStatus } from './relay.ts'
 import type { Scrubber } from './stream/scrub.ts'
 import type { RequestRecord } from './telemetry/request-record.ts'
@@ -45,8 +44,7 @@ export async function relayRefusedUpgrade({
 export function headersForClient(response: IncomingMessage, record: RequestRecord, scrubber: Scrubber): string[] {
   const headers = new ResponseHeaderFilter().pass(response.rawHeaders)
   scrubber.headers(headers)
-  headers.push(HEADER_REQUEST_ID, record.requestId, HEADER_PROVIDER, record.provider)
-  headers.push(HEADER_MODEL, record.model, HEADER_ATTEMPTS, String(record.attempts))
+  addOwnHeaders(headers, record)
   return headers
 }
 

@@ -1,13 +1,12 @@
 // Brings one attempt's answer to the client: the sink of the upstream call on one side, the exchange on the other.
 //
 // Nothing is sent to the client until there is something worth sending, so that a failure before that is a clean error
-// with a status of its own (and, with several attempts, another try). A small answer goes out in one write; a stream goes
-// out as whole events, as they come, at the client's pace. An answer that ends too early never ends cleanly: a stream
-// gets the one in-stream error that the client's SDK raises, anything else a broken connection.
-import { HEADER_ATTEMPTS, HEADER_MODEL, HEADER_PROVIDER, HEADER_REQUEST_ID } from '../contract/names.ts'
+// with a status of its own. A small answer goes out in one write; a stream goes out as whole events, as they come, at the
+// client's pace. An answer that ends too early never ends cleanly: a stream gets the one in-stream error that the client's SDK
+// raises, anything else a broken connection.
 import { FAILURES, type FailureCode, Refusal } from './errors.ts'
 import type { Exchange, ExchangeObserver } from './listen/exchange.ts'
-import type { ResponseHeaderFilter } from './providers/response-headers.ts'
+import { addOwnHeaders, type ResponseHeaderFilter } from './providers/response-headers.ts'
 import type { DecodedRequest } from './request/decoded-request.ts'
 import type { BodyReader } from './stream/body-reader.ts'
 import { type AnswerFormat, answerFormat, createBodyReader } from './stream/create-body-reader.ts'
@@ -76,9 +75,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     this.#bodyBytes = bodyBytes
     this.#headers = responseHeaders.pass(rawHeaders)
     scrubber.headers(this.#headers)
-    const { provider, model, attempts } = this.#record
-    this.#headers.push(HEADER_REQUEST_ID, this.#exchange.requestId, HEADER_PROVIDER, provider)
-    this.#headers.push(HEADER_MODEL, model, HEADER_ATTEMPTS, String(attempts))
+    addOwnHeaders(this.#headers, this.#record)
     this.#format = answerFormat(request, contentType(rawHeaders))
     const { dialect, operation } = request
     this.#reader = createBodyReader({ dialect, operation, format: this.#format, stripUsage: usageStripping })

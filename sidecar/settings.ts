@@ -1,6 +1,8 @@
 // What is decided once, when the process starts. Each row is a flag and an environment variable (`--drain-timeout` is
 // `OUTRIGGER_DRAIN_TIMEOUT`); a flag wins. Everything that can change while running is in the SidecarConfig document.
 
+import type { LogLevel } from './telemetry/log.ts'
+
 /** A value's text → the value. Throws an Error whose message says what was expected. */
 export interface Flag<Value> {
   /** Placeholder in the help text. */
@@ -18,8 +20,6 @@ export interface Address {
   host: string
   port: number
 }
-
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 
 export const SIDECAR_FLAGS = {
   listen: {
@@ -152,11 +152,11 @@ export function parseLabels(text: string): Readonly<Record<string, string>> {
   )
 }
 
-export function parseLogLevel(text: string): LogLevel {
+function parseLogLevel(text: string): LogLevel {
   return parseChoice(text, ['error', 'warn', 'info', 'debug'])
 }
 
-export function parseChoice<Choice extends string>(text: string, choices: readonly Choice[]): Choice {
+function parseChoice<Choice extends string>(text: string, choices: readonly Choice[]): Choice {
   const found = choices.find((choice) => choice === text)
   if (found === undefined) throw new Error(`expected one of ${choices.join(', ')}, not "${text}"`)
   return found

@@ -1,6 +1,7 @@
 // Which of a provider's headers the client gets to see: all but what belongs to one connection (RFC 9110 §7.6.1), the
 // framing, which the listener writes anew, and names that only Outrigger may set. Order and spelling stay.
 
+import { HEADER_ATTEMPTS, HEADER_MODEL, HEADER_PROVIDER, HEADER_REQUEST_ID } from '../../contract/names.ts'
 import { Spellings } from '../http/spellings.ts'
 
 const DROPPED: ReadonlySet<string> = new Set([
@@ -33,6 +34,15 @@ export class ResponseHeaderFilter {
     }
     return named === undefined ? kept : without(kept, named)
   }
+}
+
+/** Who answered, as far as configuration names it: a model name that only the client knows is not put into a header. */
+export function addOwnHeaders(
+  headers: string[],
+  { requestId, provider, model, attempts }: { requestId: string; provider: string; model: string; attempts: number },
+): void {
+  headers.push(HEADER_REQUEST_ID, requestId, HEADER_PROVIDER, provider, HEADER_ATTEMPTS, String(attempts))
+  if (model !== '') headers.push(HEADER_MODEL, model)
 }
 
 function addConnectionOptions(named: Set<string> | undefined, name: string, value: string): Set<string> | undefined {

@@ -50,6 +50,7 @@ const HEADERS_SENT = [
 
 test('the headers of the provider pass, less those of its connection and those that only Outrigger sets', async () => {
   const relayed = new Relayed()
+  relayed.record.model = 'gpt-5-mini'
   await relayed.answer(200, HEADERS_SENT, [ANSWER])
   expect(relayed.client.headers).toEqual([
     ...['Content-Type', 'application/json'],
@@ -66,8 +67,14 @@ test('the headers of the provider pass, less those of its connection and those t
       '2',
     ],
     ...['x-outrigger-request-id', 'request-1', 'x-outrigger-provider', 'shop/openai'],
-    ...['x-outrigger-model', '', 'x-outrigger-attempts', '1'],
+    ...['x-outrigger-attempts', '1', 'x-outrigger-model', 'gpt-5-mini'],
   ])
+})
+
+test('a model that the configuration does not name is in no header: its name is the client’s', async () => {
+  const relayed = new Relayed()
+  await relayed.answer(200, HEADERS_SENT, [ANSWER])
+  expect(relayed.headers['x-outrigger-model']).toBeUndefined()
 })
 
 test('what the last Connection names is dropped, even by several of them', async () => {
