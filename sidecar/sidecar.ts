@@ -1,5 +1,6 @@
 // Wires one sidecar: a directory to follow, a data plane, an admin server, and a drain. Called by the entry points (in a
 // cluster over the mounted volume, on a laptop over the folder that file mode publishes to) and by tests, with port 0.
+import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { createAdminServer } from './admin/server.ts'
@@ -11,7 +12,6 @@ import { type Deps, handle } from './handle.ts'
 import { BodyBudget } from './listen/body-budget.ts'
 import { type Drainable, listen } from './listen/listener.ts'
 import { recordRefused } from './listen/refuse.ts'
-import { createRequestIds } from './listen/request-ids.ts'
 import { ResponseHeaderFilter } from './providers/response-headers.ts'
 import type { Address, SidecarSettings } from './settings.ts'
 import { createAccessLog } from './telemetry/access-log.ts'
@@ -77,8 +77,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     random,
   }
 
-  const newRequestId = createRequestIds()
-  const upgrades = new Upgrades({ deps, upstream, newRequestId })
+  const upgrades = new Upgrades({ deps, upstream, newRequestId: randomUUID })
 
   const watch = watchDirectory({
     directory,
@@ -92,7 +91,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     headTimeoutMs: settings.headersTimeout,
     requestTimeoutMs: settings.requestTimeout,
     body: { bytesMax: settings.bodyMax, budget: new BodyBudget(settings.bodyTotalMax) },
-    newRequestId,
+    newRequestId: randomUUID,
     now,
     onExchange: (exchange) => {
       handle(exchange, deps).catch((cause: unknown) => log.error('a request could not be ended properly', { cause }))

@@ -19,7 +19,7 @@ export class Pool implements ConnectionOwner {
   readonly #all = new Set<Connection>()
   readonly #free: Connection[] = []
   readonly #waiting = new Set<Call>()
-  /** In no order; each call knows its place. A Set that sees every request go by keeps dead ones alive (see #forget). */
+  /** In no order; each call knows its place, so that leaving needs no search. */
   readonly #active: Call[] = []
   readonly #connecting = new Set<Connection>()
   #session: Buffer | undefined
@@ -125,10 +125,7 @@ export class Pool implements ConnectionOwner {
     this.#active.push(call)
   }
 
-  /**
-   * The last one takes its place. V8's Sets grow into new tables that the old ones point to: one dead table in the old
-   * generation keeps all that follow, with their calls, until a major collection; that was a fifth of the CPU.
-   */
+  /** The last one takes its place. */
   #forget(call: Call): void {
     if (this.#active[call.place] !== call) return
     const last = this.#active.pop() as Call

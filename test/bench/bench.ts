@@ -289,7 +289,7 @@ async function main(): Promise<void> {
   } finally {
     for (const child of [upstream, ...subjects.map((subject) => subject.process)]) child.kill('SIGTERM')
     await sleep(500)
-    if (!process.env.BENCH_KEEP) rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
