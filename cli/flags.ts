@@ -1,7 +1,7 @@
 // Reads flags and their environment variables by a table, with node:util's parser: the process starts in milliseconds
 // and needs no command-line framework for that. `--drain-timeout` is `OUTRIGGER_DRAIN_TIMEOUT`; a flag wins.
 import { parseArgs } from 'node:util'
-import { type FlagTable, parseList, type SettingsOf } from '../sidecar/settings.ts'
+import { type FlagTable, parseList, type SettingsOf } from '../process/flag.ts'
 
 /** The command line is wrong: exit code 2. */
 export class UsageError extends Error {}

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
+import { createLog, type Log } from '../process/log.ts'
+import { createOutput, type Output } from '../process/output.ts'
 // The command line: `outrigger COMMAND`. Exit codes: 0 fine, 1 the user's input is wrong, 2 usage, 70 our own fault.
 import type { SidecarSettings } from '../sidecar/settings.ts'
 import { startSidecar } from '../sidecar/sidecar.ts'
-import { createLog, type Log } from '../sidecar/telemetry/log.ts'
-import { createOutput, type Output } from '../sidecar/telemetry/output.ts'
 import { flagHelp, parseFlags, UsageError, variableExample } from './flags.ts'
 import { COMPILE_FLAGS, environment, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from './settings.ts'
 import { VERSION } from './version.ts'

@@ -1,5 +1,6 @@
 // Flags of the commands, beside the sidecar's own, and the process's environment: the only place that reads it.
-import { type FlagTable, parseAddress, SIDECAR_FLAGS } from '../sidecar/settings.ts'
+import { type FlagTable, parseAddress } from '../process/flag.ts'
+import { SIDECAR_FLAGS } from '../sidecar/settings.ts'
 import type { Environment } from './flags.ts'
 
 const NAMESPACE = {

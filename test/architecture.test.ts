@@ -14,20 +14,22 @@ const RUN = listedByTheRunner()
 /** Who may import whom. A layer that is not here may import everything. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   contract: ['contract'],
-  operator: ['operator', 'contract'],
-  sidecar: ['sidecar', 'contract'],
+  process: ['process'],
+  operator: ['operator', 'contract', 'process'],
+  sidecar: ['sidecar', 'contract', 'process'],
   mock: ['mock'],
-  cli: ['cli', 'contract', 'operator', 'sidecar', 'mock'],
+  cli: ['cli', 'contract', 'process', 'operator', 'sidecar', 'mock'],
 }
 
 /** Where each dependency has its role. In scripts/ and test/ all are allowed. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@bufbuild/cel': ['cli/files/'],
   '@kubernetes/client-node': ['operator/kube/'],
-  express: ['sidecar/admin/', 'operator/'],
+  '@peculiar/x509': ['operator/kube/', 'operator/certificates/'],
+  express: ['process/admin/'],
   'http-proxy': ['sidecar/upgrade.ts'],
-  'prom-client': ['sidecar/telemetry/', 'sidecar/admin/', 'operator/'],
-  winston: ['sidecar/telemetry/log.ts', 'operator/'],
+  'prom-client': ['process/admin/', 'sidecar/telemetry/', 'operator/metrics.ts'],
+  winston: ['process/log.ts'],
   ws: ['mock/'],
   yaml: ['cli/files/'],
 }
@@ -37,6 +39,7 @@ const PURE = [
   'operator/api/',
   'operator/resolve/',
   'operator/compile/',
+  'process/flag.ts',
   'sidecar/request/',
   'sidecar/stream/',
   'sidecar/providers/',

@@ -1,8 +1,8 @@
 // What the admin server tells of the configuration and the providers at this moment. Holds no secret: credentials appear as
 // file names in problems, and the document names files only.
+import type { AdminDeps } from '../../process/admin/server.ts'
 import type { Configuration } from '../config/configuration.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import type { AdminDeps } from './server.ts'
 
 export interface StateOptions {
   configuration: Configuration
@@ -10,7 +10,7 @@ export interface StateOptions {
   draining(): boolean
 }
 
-export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | 'status' | 'config' | 'providers'> {
+export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | 'details' | 'pages'> {
   const { configuration, upstream, draining } = options
   const providers = (): object => {
     const ids = configuration.current?.runtime.usable.map(({ id }) => id) ?? []
@@ -21,9 +21,13 @@ export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | '
       { name: 'config', ...verdict(configuration.current !== undefined, notLoaded(configuration)), kinds: ['ready'] },
       { name: 'drain', ...verdict(!draining(), 'shutting down'), kinds: ['ready'] },
     ],
-    status: () => statusOf(configuration, providers()),
-    config: () => configuration.current?.runtime.config ?? null,
-    providers,
+    details: () => ({ state: statusOf(configuration, providers()), providers: providers() }),
+    pages: {
+      '/health/providers': providers,
+      '/health/cache': () => ({ enabled: false }),
+      '/status': () => statusOf(configuration, providers()),
+      '/config': () => configuration.current?.runtime.config ?? null,
+    },
   }
 }
 

@@ -1,7 +1,8 @@
 // Opens and closes the record of each request, exactly once each, and hands the closed one to metrics and access log.
+
+import type { Log } from '../../process/log.ts'
 import type { Exchange } from '../listen/exchange.ts'
 import type { AccessLog } from './access-log.ts'
-import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createRecord, finishRecord, type RequestRecord } from './request-record.ts'
 

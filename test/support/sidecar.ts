@@ -17,9 +17,10 @@ import { publish } from '../../cli/publish.ts'
 import { CONFIG_FILE } from '../../contract/names.ts'
 import type { SecretValue } from '../../contract/secret.ts'
 import type { SidecarConfig } from '../../contract/sidecar-config.ts'
-import { type Address, SIDECAR_FLAGS, type SidecarSettings } from '../../sidecar/settings.ts'
+import type { Address } from '../../process/flag.ts'
+import { createLog } from '../../process/log.ts'
+import { SIDECAR_FLAGS, type SidecarSettings } from '../../sidecar/settings.ts'
 import { type Sidecar, startSidecar } from '../../sidecar/sidecar.ts'
-import { createLog } from '../../sidecar/telemetry/log.ts'
 
 /** Custom resources and Secrets as YAML, or a document with the keys that it names, by file. */
 export type Source = string | { config: SidecarConfig; keys?: Readonly<Record<string, string>> }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { expect, test } from '@jest/globals'
-import { createOutput } from '../../../sidecar/telemetry/output.ts'
+import { createOutput } from '../../process/output.ts'
 
 test('texts reach a file whole and in order, and done comes after each', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'outrigger-output-'))
@@ -26,7 +26,7 @@ test('texts reach a file whole and in order, and done comes after each', async (
 
 // A child process, because only there is standard output a pipe that somebody may not read.
 const CHILD = `
-import { createOutput } from ${JSON.stringify(new URL('../../../sidecar/telemetry/output.ts', import.meta.url).href)}
+import { createOutput } from ${JSON.stringify(new URL('../../process/output.ts', import.meta.url).href)}
 const output = createOutput(1, 4_500_000)
 let done = 0
 for (let i = 0; i < 5; i++) output.write(String(i).repeat(1_000_000), () => done++)

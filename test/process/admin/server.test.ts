@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { text as textOf } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
-import type { Check } from '../../../sidecar/admin/health.ts'
-import { type AdminDeps, type AdminServer, createAdminServer } from '../../../sidecar/admin/server.ts'
-import type { LogFields } from '../../../sidecar/telemetry/log.ts'
+import type { Check } from '../../../process/admin/health.ts'
+import { type AdminDeps, type AdminServer, createAdminServer } from '../../../process/admin/server.ts'
+import type { LogFields } from '../../../process/log.ts'
+import { adopt, handle, metricsWith, record, TARGET } from '../../sidecar/telemetry/records.ts'
 import { parsePrometheusText } from '../../support/prometheus-text.ts'
-import { adopt, handle, metricsWith, record, TARGET } from '../telemetry/records.ts'
 
 const ALIVE: Check = { name: 'listener', ok: true, message: '', kinds: ['live', 'ready', 'startup'] }
 const CONFIG: Check = { name: 'config', ok: true, message: '', kinds: ['ready'] }
@@ -27,13 +27,19 @@ afterEach(async () => {
 
 const errors: { message: string; fields: LogFields | undefined }[] = []
 
+const PAGES: AdminDeps['pages'] = {
+  '/health/providers': () => PROVIDERS,
+  '/health/cache': () => ({ enabled: false }),
+  '/status': () => STATUS,
+  '/config': () => ({ revision: 'abc', providers: [] }),
+}
+
 function deps(change: Partial<AdminDeps> = {}): AdminDeps {
   const nothing = () => {}
   return {
     checks: () => [ALIVE, CONFIG],
-    status: () => STATUS,
-    config: () => ({ revision: 'abc', providers: [] }),
-    providers: () => PROVIDERS,
+    details: () => ({ state: STATUS, providers: PROVIDERS }),
+    pages: PAGES,
     registry: metrics.registry,
     log: {
       error: (message, fields) => void errors.push({ message, fields }),
@@ -157,12 +163,15 @@ const UNREADY: [string, number, string | object][] = [
 ]
 
 test.each(UNREADY)('without a config %s answers %d', async (path, status, body) => {
-  const answer = await ask(await start({ checks: () => [ALIVE, NO_CONFIG], config: () => null }), path)
+  const answer = await ask(
+    await start({ checks: () => [ALIVE, NO_CONFIG], pages: { ...PAGES, '/config': () => null } }),
+    path,
+  )
   expect([answer.status, typeof body === 'string' ? answer.body : JSON.parse(answer.body)]).toEqual([status, body])
 })
 
 test('/config is null before the first', async () => {
-  expect((await ask(await start({ config: () => null }), '/config')).body).toBe('null')
+  expect((await ask(await start({ pages: { '/config': () => null } }), '/config')).body).toBe('null')
 })
 
 test('/ links to every page, and every link is served', async () => {
@@ -179,10 +188,10 @@ test('/ links to every page, and every link is served', async () => {
     '/health/ready',
     '/health/quick',
     '/health/detailed',
-    '/health/providers',
-    '/health/cache',
     '/metrics',
     '/metrics.json',
+    '/health/providers',
+    '/health/cache',
     '/status',
     '/config',
   ])
@@ -263,8 +272,10 @@ test('a failing source is our fault: 500 without details, and one line in the lo
   errors.length = 0
   const boom = new Error('secret detail')
   const address = await start({
-    status: () => {
-      throw boom
+    pages: {
+      '/status': () => {
+        throw boom
+      },
     },
   })
   const { status, body } = await ask(address, '/status')

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { SecretValue } from '../../../contract/secret.ts'
-import { createLog, type LogOptions } from '../../../sidecar/telemetry/log.ts'
-import { redacted } from '../../../sidecar/telemetry/redact.ts'
+import { SecretValue } from '../../contract/secret.ts'
+import { createLog, type LogOptions } from '../../process/log.ts'
+import { redacted } from '../../process/redact.ts'
 
 function logged(options: Partial<LogOptions> = {}) {
   const lines: string[] = []

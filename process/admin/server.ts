@@ -8,19 +8,17 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import type { Registry } from 'prom-client'
-import type { Log } from '../telemetry/log.ts'
+import type { Log } from '../log.ts'
 import { allOk, type Check, type CheckKind, checksOf, plainVerdict } from './health.ts'
 import { createScrape } from './scrape.ts'
 
 /** What each tells is JSON and holds no secret. */
 export interface AdminDeps {
   checks: () => readonly Check[]
-  /** Revision, when it was loaded, last error, what the providers are doing. */
-  status: () => object
-  /** The running config; null before the first. */
-  config: () => object | null
-  /** State per provider, by id. */
-  providers: () => object
+  /** What `/health/detailed` adds to the checks. */
+  details: () => object
+  /** Pages of the process's own, by path; null is an answer, too. */
+  pages: Readonly<Record<string, () => object | null>>
   registry: Registry
   log: Log
 }
@@ -76,11 +74,8 @@ function routes(deps: AdminDeps): Record<string, RequestHandler> {
     '/health/quick': (_request, response) => sendHealth(response, checksOf('ready', deps.checks()), {}),
     '/health/detailed': (_request, response) => {
       const checks = deps.checks()
-      const details = { checks, state: deps.status(), providers: deps.providers() }
-      sendHealth(response, checksOf('ready', checks), details)
+      sendHealth(response, checksOf('ready', checks), { checks, ...deps.details() })
     },
-    '/health/providers': json(deps.providers),
-    '/health/cache': json(() => ({ enabled: false })),
     '/metrics': async (_request, response) => {
       const text = await scrape()
       response.set('content-type', deps.registry.contentType).send(text)
@@ -88,8 +83,7 @@ function routes(deps: AdminDeps): Record<string, RequestHandler> {
     '/metrics.json': async (_request, response) => {
       response.json(await deps.registry.getMetricsAsJSON())
     },
-    '/status': json(deps.status),
-    '/config': json(deps.config),
+    ...Object.fromEntries(Object.entries(deps.pages).map(([path, state]) => [path, json(state)])),
   }
   const page = indexPage(Object.keys(table))
   return { '/': (_request, response) => void response.type('html').send(page), ...table }
