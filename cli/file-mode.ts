@@ -11,7 +11,7 @@ import type { LoadResult } from './files/parse.ts'
 export interface Compilation {
   config: SidecarConfig
   problems: Problem[]
-  /** What is to be published, by path: the document and the credentials that it names. */
+  /** What is to be published, by file name: the document and the credentials that it names. */
   files: ReadonlyMap<string, string | SecretValue>
 }
 

@@ -3,11 +3,52 @@
 export const API_GROUP = 'outrigger.dev'
 export const API_VERSION = 'outrigger.dev/v1alpha1'
 
-/** File in the mounted directory that holds the SidecarConfig document. */
-export const CONFIG_FILE = 'config.json'
+/** On a pod template, `"true"`: asks for the sidecar. */
+export const INJECT_LABEL = 'outrigger.dev/inject'
 
-/** Folder in the mounted directory that holds one file per credential. */
-export const CREDENTIALS_FOLDER = 'credentials'
+/** On an injected pod: the version of Outrigger that injected it. */
+export const INJECTED_ANNOTATION = 'outrigger.dev/injected'
+
+/** On a published object: the revision that it holds. On a pod: the one that the operator last nudged it for. */
+export const REVISION_ANNOTATION = 'outrigger.dev/revision'
+
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by'
+export const MANAGED_BY = 'outrigger'
+
+/** Who owns the fields that the operator applies. */
+export const FIELD_MANAGER = 'outrigger-operator'
+
+/** In each namespace with injected pods: the document, and the files that it names. */
+export const CONFIG_MAP = 'outrigger-config'
+export const CREDENTIALS_SECRET = 'outrigger-credentials'
+
+/** ConfigMap of one shard; shard 0 lies in CONFIG_MAP itself. */
+export function shardConfigMap(shard: number): string {
+  return shard === 0 ? CONFIG_MAP : `${CONFIG_MAP}-${shard}`
+}
+
+export const SIDECAR_CONTAINER = 'outrigger'
+export const VOLUME = 'outrigger'
+export const MOUNT_PATH = '/etc/outrigger'
+
+/**
+ * Files in the mounted directory, which is flat. The SidecarConfig document is in one of three forms: as it is, as gzip, or
+ * as an index (`shard-index.ts`) of the pieces of that gzip. Beside it lie the pod's labels and one file per credential.
+ */
+export const CONFIG_FILE = 'config.json'
+export const CONFIG_GZIP_FILE = 'config.json.gz'
+export const CONFIG_INDEX_FILE = 'config.index.json'
+export const LABELS_FILE = 'labels'
+
+export const SHARDS_MAX = 8
+
+/** File of one shard, counted from 0. */
+export function shardFile(shard: number): string {
+  return `${CONFIG_GZIP_FILE}.${shard}`
+}
+
+/** Of a document, uncompressed. A sidecar reads no larger one, so none is published. */
+export const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024
 
 /** Symlink that the kubelet's atomic writer swaps; a changed target means a new set of files. */
 export const DATA_LINK = '..data'
@@ -22,9 +63,12 @@ export const HEADER_ATTEMPTS = 'x-outrigger-attempts'
 export const HEADER_REASON = 'x-outrigger-reason'
 
 /**
- * Where the key of one credential lies, relative to the mounted directory. The last part is also the key inside the
- * Secret, so it keeps to `[-._a-zA-Z0-9]+`; namespaces hold no dot, so the three parts cannot be confused.
+ * File of one credential: `namespace.provider.credential`, and `.version` where its Secret has one, so that another value is
+ * another file: a document names the values that it was made for. Namespaces and credentials hold no dot, so as long as all
+ * names of a set have a version, or none has, no two are equal. It is also the key inside the published Secret.
  */
-export function credentialFile(namespace: string, provider: string, credential: string): string {
-  return `${CREDENTIALS_FOLDER}/${namespace}.${provider}.${credential}`
+export function credentialFile(namespace: string, provider: string, credential: string, version?: string): string {
+  // Else provider `json` with a credential `gz` of namespace `config` would be taken for everybody's document.
+  const first = namespace === 'config' ? '_config' : namespace
+  return [first, provider, credential, ...(version === undefined ? [] : [version])].join('.')
 }

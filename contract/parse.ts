@@ -82,14 +82,17 @@ const objectId = text('namespace/name', (value) => /^[a-z0-9-]+\/[a-z0-9.-]+$/.t
 const durationMs = integer(1, DURATION_MAX_MS)
 const baseURL = text('an http(s) URL without credentials, query, fragment or trailing slash', isBaseURL)
 const proxyURL = text('http://host:port', (value) => /^http:\/\/[^\s/?#@\\]+:\d+$/.test(value) && URL.canParse(value))
-const relativeFile = text('a relative path without ..', isRelativeFile)
+// A key of a Secret, as Kubernetes has them: nothing else can lie in the mounted directory, and nothing outside it is named.
+const fileName = text('a file name of letters, digits, -, _ and .', (value) =>
+  /^(?!\.)[-._a-zA-Z0-9]{1,253}$/.test(value),
+)
 // A value with a line break would smuggle a header of its own into every request.
 const headerName = text('a lower-case header name', (value) => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(value))
 const headerValue = text('a header value of visible ASCII', (value) => /^[\t -~]*$/.test(value))
 
 const isHeader = objectOf<HeaderConfig>({ name: headerName, value: headerValue })
 
-const isCredential = objectOf<CredentialConfig>({ name: nonEmpty, file: relativeFile, weight: integer(1, WEIGHT_MAX) })
+const isCredential = objectOf<CredentialConfig>({ name: nonEmpty, file: fileName, weight: integer(1, WEIGHT_MAX) })
 
 const isPrice = objectOf<PriceConfig>({
   inputPicoUsd: integer(0),
@@ -127,10 +130,10 @@ const isConnections = objectOf<ConnectionsConfig>({ max: integer(1), idleMs: dur
 const isTls = objectOf<TlsConfig>({
   caBundle: optional(nonEmpty),
   serverName: optional(nonEmpty),
-  clientCertificate: optional(objectOf({ certificateFile: relativeFile, keyFile: relativeFile })),
+  clientCertificate: optional(objectOf({ certificateFile: fileName, keyFile: fileName })),
 })
 
-const isEgressProxy = objectOf<EgressProxyConfig>({ url: proxyURL, credentialsFile: optional(relativeFile) })
+const isEgressProxy = objectOf<EgressProxyConfig>({ url: proxyURL, credentialsFile: optional(fileName) })
 
 const isProvider = objectOf<ProviderConfig>({
   id: objectId,
@@ -197,12 +200,6 @@ function isBaseURL(value: string): boolean {
   if (!/^https?:\/\/[^\s?#\\]*[^\s?#\\/]$/.test(value)) return false
   const url = URL.parse(value)
   return url !== null && url.username === '' && url.password === ''
-}
-
-function isRelativeFile(value: string): boolean {
-  return (
-    /^[-._a-zA-Z0-9/]+$/.test(value) && value.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
-  )
 }
 
 // With a list of what is left to do instead of recursion: a body field may nest deeper than the stack.

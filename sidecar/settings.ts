@@ -28,7 +28,7 @@ export const SIDECAR_FLAGS = {
   },
   labels: {
     value: 'KEY=VALUE,…',
-    help: 'Labels of the pod, which decide the LLMRoutes that concern it.',
+    help: 'Labels of the pod, which decide the LLMRoutes that concern it; in a pod they come with the mounted directory.',
     default: '',
     parse: parseLabels,
   },

@@ -34,6 +34,8 @@ export interface SecretKeyReference {
   namespace: string
   name: string
   key: string
+  /** Of the Secret, where it was found with one. */
+  version?: string
 }
 
 export interface TlsSecret {

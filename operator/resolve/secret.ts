@@ -24,7 +24,7 @@ export function findKey(
   const secret = secrets.get(secretId(reference))
   if (!secret) return { broken: secretNotFound(reference, field) }
   if (!secret.keys.includes(reference.key)) return { broken: keyNotFound(secret, reference.key, `${field}.key`) }
-  return { found: reference }
+  return { found: { ...reference, ...versionOf(secret) } }
 }
 
 /** Certificate and key of a Secret of type kubernetes.io/tls. `field` is the path of the object with `name`. */
@@ -37,7 +37,8 @@ export function findTlsSecret(secrets: SecretIndex, reference: SecretName, field
   }
   const missing = ['tls.crt', 'tls.key'].find((key) => !secret.keys.includes(key))
   if (missing !== undefined) return { broken: keyNotFound(secret, missing, `${field}.name`) }
-  return { found: { certificate: { ...reference, key: 'tls.crt' }, key: { ...reference, key: 'tls.key' } } }
+  const found = { ...reference, ...versionOf(secret) }
+  return { found: { certificate: { ...found, key: 'tls.crt' }, key: { ...found, key: 'tls.key' } } }
 }
 
 function secretNotFound(reference: SecretName, field: string): Flaw {
@@ -48,6 +49,10 @@ function secretNotFound(reference: SecretName, field: string): Flaw {
 function keyNotFound(secret: SecretKeys, key: string, field: string): Flaw {
   const message = `Secret ${secretId(secret)} has no key "${key}"; it has: ${nameList(secret.keys.toSorted())}`
   return { field, reason: 'SecretKeyNotFound', message }
+}
+
+function versionOf({ version }: SecretKeys): Pick<SecretKeyReference, 'version'> {
+  return version === undefined ? {} : { version }
 }
 
 function secretId({ namespace, name }: SecretName): string {

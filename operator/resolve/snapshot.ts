@@ -15,6 +15,8 @@ export interface SecretKeys {
   readonly name: string
   /** Such as `kubernetes.io/tls`; absent where a file does not say. */
   readonly type?: string
+  /** The Secret's resourceVersion: other values have another one. Absent in files. */
+  readonly version?: string
   readonly keys: readonly string[]
 }
 

@@ -43,6 +43,7 @@ function statusOf(configuration: Configuration, providers: object): object {
   const { current, adoptedAtMs, rejection } = configuration
   return {
     revision: current?.runtime.config.revision ?? null,
+    complete: current?.complete ?? false,
     loadedAt: adoptedAtMs === undefined ? null : new Date(adoptedAtMs).toISOString(),
     lastError:
       rejection === undefined ? null : { message: rejection.message, at: new Date(rejection.atMs).toISOString() },

@@ -1,15 +1,19 @@
-// The configuration in force. What is published is adopted whole or not at all: a document that does not parse, or whose
-// TLS material cannot be used, leaves the last good one serving, and status, metric and log say why.
+// The configuration in force. What is published is adopted whole or not at all: a document that does not parse, whose
+// credential files have not come yet, or whose TLS material cannot be used, leaves the last good one serving, and status,
+// metric and log say why. The next publication is the next try.
 import { parseSidecarConfig } from '../../contract/parse.ts'
 import { type Credentials, createCredentials } from '../upstream/credentials.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { missingFiles } from './missing-files.ts'
+import type { Published } from './read.ts'
 import { createRuntime, type Runtime } from './runtime.ts'
-import type { Published } from './watch.ts'
 
 /** Swapped as one; a request keeps the one that it began with. */
 export interface Adopted {
   readonly runtime: Runtime
   readonly credentials: Credentials
+  /** Every file that the document names was there; else another publication will follow, with the rest. */
+  readonly complete: boolean
 }
 
 export interface Rejection {
@@ -24,6 +28,7 @@ export interface ConfigurationEvents {
 }
 
 export interface ConfigurationOptions {
+  /** In place of those that are published; empty for those. */
   podLabels: Readonly<Record<string, string>>
   upstream: Upstream
   /** Milliseconds since the epoch. */
@@ -63,6 +68,7 @@ export class Configuration {
 
   /** Takes what was published, or keeps what is in force and says why. Never throws for what is in it. */
   adopt(published: Published): void {
+    if (published.problems.length > 0) return this.reject(published.problems.join('; '))
     if (published.document === undefined) {
       // Not an error: a sidecar may start before its first document. But a document that was there is not given up.
       if (this.#adopted !== undefined) this.reject('The document is gone; the last one stays in force.')
@@ -70,19 +76,28 @@ export class Configuration {
     }
     const parsed = parseSidecarConfig(published.document)
     if ('problems' in parsed) return this.reject(parsed.problems.join('; '))
-    const runtime = createRuntime(parsed.config, this.#options.podLabels)
+    const missing = missingFiles(parsed.config, published.files)
+    // The first one is taken as it is: what it has serves better than nothing.
+    if (missing.length > 0 && this.#adopted !== undefined) return this.reject(missing.join('; '))
+    const runtime = createRuntime(parsed.config, this.#podLabels(published))
     try {
       this.#options.upstream.adopt(runtime.providers, published.files)
     } catch (error) {
       return this.reject(`TLS or egress proxy settings cannot be used: ${(error as Error).message}`)
     }
-    this.#swap({ runtime, credentials: createCredentials(runtime, published.files) })
+    const credentials = createCredentials(runtime, published.files)
+    this.#swap({ runtime, credentials, complete: missing.length === 0 })
   }
 
   /** Keeps what is in force and says why. `message` names file, object and field where there are such. */
   reject(message: string): void {
     this.#rejection = { message, atMs: this.#options.wallClock() }
     this.#options.events.onRejected(this.#rejection)
+  }
+
+  #podLabels({ labels = {} }: Published): Readonly<Record<string, string>> {
+    const { podLabels } = this.#options
+    return Object.keys(podLabels).length > 0 ? podLabels : labels
   }
 
   #swap(adopted: Adopted): void {

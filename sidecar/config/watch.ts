@@ -5,17 +5,10 @@
 // slow poll compares what the link points to (for a plain directory: the files' times). Everything is read through the
 // resolved folder, so a document is never paired with the credentials of another swap.
 import { type FSWatcher, watch } from 'node:fs'
-import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { CONFIG_FILE, CREDENTIALS_FOLDER, DATA_LINK } from '../../contract/names.ts'
-import { SecretValue } from '../../contract/secret.ts'
-
-export interface Published {
-  /** The document's text; undefined while there is none. */
-  document: string | undefined
-  /** By path relative to the directory, e.g. `credentials/ai.openai.primary`. */
-  files: ReadonlyMap<string, SecretValue>
-}
+import { DATA_LINK } from '../../contract/names.ts'
+import { type Published, publishedFiles, readPublished } from './read.ts'
 
 export interface WatchOptions {
   directory: string
@@ -51,6 +44,7 @@ export function watchDirectory(options: WatchOptions): Watch {
       if (signature === seen) return
       const published = await readWhole(directory, signature)
       if (published === undefined) return schedule()
+      if (closed) return
       seen = signature
       onPublished(published)
       failure = undefined
@@ -135,7 +129,7 @@ async function folderOf(directory: string): Promise<{ folder: string; swapped: b
 async function signatureOf(directory: string): Promise<string> {
   const { folder, swapped } = await folderOf(directory)
   if (swapped) return folder
-  const names = [CONFIG_FILE, ...(await credentialFiles(folder))]
+  const names = await publishedFiles(folder)
   const times = await Promise.all(names.map((name) => timeOf(path.join(folder, name))))
   return names.map((name, i) => `${name}@${times[i]}`).join('\n')
 }
@@ -152,40 +146,11 @@ async function timeOf(file: string): Promise<string> {
 /** Undefined when it was swapped meanwhile: the next look sees the newer one whole. */
 async function readWhole(directory: string, signature: string): Promise<Published | undefined> {
   try {
-    const published = await readPublished(directory)
+    const published = await readPublished((await folderOf(directory)).folder)
     return (await signatureOf(directory)) === signature ? published : undefined
   } catch (error) {
     // A swap removes the old folder under its reader, which is no failure.
     if ((await signatureOf(directory)) !== signature) return undefined
-    throw error
-  }
-}
-
-async function readPublished(directory: string): Promise<Published> {
-  const { folder } = await folderOf(directory)
-  const names = await credentialFiles(folder)
-  const texts = await Promise.all(names.map((name) => readFile(path.join(folder, name), 'utf8')))
-  return {
-    document: await readIfPresent(path.join(folder, CONFIG_FILE)),
-    files: new Map(names.map((name, i) => [name, new SecretValue(texts[i] as string)])),
-  }
-}
-
-async function credentialFiles(folder: string): Promise<string[]> {
-  try {
-    const entries = await readdir(path.join(folder, CREDENTIALS_FOLDER))
-    return entries.filter((name) => !name.startsWith('..')).map((name) => `${CREDENTIALS_FOLDER}/${name}`)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-}
-
-async function readIfPresent(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
 }

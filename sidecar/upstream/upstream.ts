@@ -162,15 +162,15 @@ function read(files: Files, file: string): string {
   return value.reveal()
 }
 
-/** Equal for two providers exactly when they can share connections. Hashed, because it covers private keys. */
+/**
+ * Equal for two providers exactly when they can share connections: what is in the files counts, and not their names, which
+ * change with every version of a Secret. Hashed, because it covers private keys.
+ */
 function identityOf({ base, config }: Provider, files: Files): string {
-  const { tls: tlsConfig, egressProxy, connections, timeouts } = config
-  const paths = [
-    tlsConfig.clientCertificate?.certificateFile,
-    tlsConfig.clientCertificate?.keyFile,
-    egressProxy?.credentialsFile,
-  ]
-  const contents = paths.map((path) => path && files.get(path)?.reveal())
+  const { egressProxy, connections, timeouts } = config
+  const { clientCertificate, ...tlsConfig } = config.tls
+  const paths = [clientCertificate?.certificateFile, clientCertificate?.keyFile, egressProxy?.credentialsFile]
+  const contents = paths.map((path) => path && read(files, path))
   const { protocol, host, port } = base
   return hash(
     'sha256',
@@ -180,7 +180,7 @@ function identityOf({ base, config }: Provider, files: Files): string {
       host,
       port,
       tlsConfig,
-      egressProxy,
+      egressProxy?.url,
       connections,
       timeouts.connectMs,
       contents,

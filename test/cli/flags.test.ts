@@ -109,6 +109,6 @@ test('the help has a line per flag, with its default where there is one', () => 
     /^ {2}--listen HOST:PORT +Where applications reach the data plane\. Default 127\.0\.0\.1:8787\.$/,
   )
   expect(lines[2]).toMatch(
-    /^ {2}--labels KEY=VALUE,… +Labels of the pod, which decide the LLMRoutes that concern it\.$/,
+    /^ {2}--labels KEY=VALUE,… +Labels of the pod, which decide the LLMRoutes that concern it; in a pod they come with the mounted directory\.$/,
   )
 })

@@ -147,7 +147,7 @@ test('a key in the environment makes its provider the real one, and no other', a
     'default/gemini http://127.0.0.1:PORT',
     'default/openai https://api.openai.com/v1',
   ])
-  const key = path.join(await publishedFolder(), '..data/credentials/default.openai.primary')
+  const key = path.join(await publishedFolder(), '..data/default.openai.primary')
   expect((await stat(key)).mode & 0o777).toBe(0o600)
 })
 

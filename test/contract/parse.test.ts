@@ -15,7 +15,7 @@ function fullDocument() {
         apiVersion: '2024-10-21',
         headers: [{ name: 'openai-project', value: 'search' }],
         streamUsage: 'Requested',
-        credentials: [{ name: 'primary', file: 'credentials/ai.azure.primary', weight: 1 }],
+        credentials: [{ name: 'primary', file: 'ai.azure.primary', weight: 1 }],
         models: [
           {
             name: 'gpt-5-mini',
@@ -29,9 +29,9 @@ function fullDocument() {
         tls: {
           caBundle: '-----BEGIN CERTIFICATE-----',
           serverName: 'llm.example.com',
-          clientCertificate: { certificateFile: 'credentials/crt', keyFile: 'credentials/key' },
+          clientCertificate: { certificateFile: 'crt', keyFile: 'key' },
         },
-        egressProxy: { url: 'http://proxy.example:3128', credentialsFile: 'credentials/proxy' },
+        egressProxy: { url: 'http://proxy.example:3128', credentialsFile: 'proxy' },
       },
     ],
     routes: [
@@ -209,11 +209,12 @@ check(
 )
 check('providers[0].streamUsage', true, 'providers[0].streamUsage: expected one of Requested, AsSent')
 
-for (const file of ['/etc/passwd', '../token', 'credentials/../../token', './key', 'credentials//key', 'a\\b', '']) {
+const LONG = 'x'.repeat(254)
+for (const file of ['/etc/passwd', '../token', 'keys/key', './key', '..data', '.key', 'a\\b', 'a b', '', LONG]) {
   check(
     'providers[0].credentials[0].file',
     file,
-    'providers[0].credentials[0].file: expected a relative path without ..',
+    'providers[0].credentials[0].file: expected a file name of letters, digits, -, _ and .',
   )
 }
 
@@ -249,7 +250,7 @@ check('providers[0].tls.insecureSkipVerify', true, 'providers[0].tls.insecureSki
 check(
   'providers[0].tls.clientCertificate.keyFile',
   '/key',
-  'providers[0].tls.clientCertificate.keyFile: expected a relative path without ..',
+  'providers[0].tls.clientCertificate.keyFile: expected a file name of letters, digits, -, _ and .',
 )
 check(
   'providers[0].egressProxy.url',

@@ -22,13 +22,13 @@ const CANARY = 'canary'
 
 /** The file of each key, and what is in it. */
 const KEYS: Readonly<Record<string, string>> = {
-  'credentials/ai.openai.primary': 'canary-of-openai-83jf02',
-  'credentials/ai.anthropic.primary': 'canary-of-anthropic-2lq9s7',
-  'credentials/ai.gemini.primary': 'canary-of-gemini-m3x8a1',
-  'credentials/ai.leaky.primary': 'canary-of-leaky-77dkq2',
-  'credentials/ai.split.primary': 'canary-of-split-90skd3',
-  'credentials/ai.proxied.primary': 'canary-of-proxied-1ks8d7',
-  'credentials/ai.proxied.egress': 'user:canary-of-the-proxy-5jsk',
+  'ai.openai.primary': 'canary-of-openai-83jf02',
+  'ai.anthropic.primary': 'canary-of-anthropic-2lq9s7',
+  'ai.gemini.primary': 'canary-of-gemini-m3x8a1',
+  'ai.leaky.primary': 'canary-of-leaky-77dkq2',
+  'ai.split.primary': 'canary-of-split-90skd3',
+  'ai.proxied.primary': 'canary-of-proxied-1ks8d7',
+  'ai.proxied.egress': 'user:canary-of-the-proxy-5jsk',
 }
 
 const CLIENT_KEY = 'canary-of-the-client-4kd8s2'
@@ -115,7 +115,7 @@ function everyLog(): Log {
 }
 
 function providerConfig(name: string, type: ProviderConfig['type'], model: string, baseURL: string): ProviderConfig {
-  const credentials = [{ name: 'primary', file: `credentials/ai.${name}.primary`, weight: 1 }]
+  const credentials = [{ name: 'primary', file: `ai.${name}.primary`, weight: 1 }]
   return provider(`ai/${name}`, type, [model], { baseURL, credentials, timeouts: TIMEOUTS })
 }
 
@@ -129,7 +129,7 @@ async function publishDocument(keys: Readonly<Record<string, string>>, change: o
       providerConfig('split', 'OpenAICompatible', 'split', `${providers.split.url}/v1`),
       {
         ...providerConfig('proxied', 'OpenAICompatible', 'proxied', 'http://llm.example/v1'),
-        egressProxy: { url: providers.openai.url, credentialsFile: 'credentials/ai.proxied.egress' },
+        egressProxy: { url: providers.openai.url, credentialsFile: 'ai.proxied.egress' },
       },
     ],
   })
@@ -274,18 +274,18 @@ test.each(UPGRADES)('a WebSocket with %j', async (headers, status) => {
 })
 
 test('documents and keys that are bad, and keys that are rotated', async () => {
-  const notAKey = { ...KEYS, 'credentials/ai.openai.primary': 'canary with\nspaces' }
+  const notAKey = { ...KEYS, 'ai.openai.primary': 'canary with\nspaces' }
   await publishDocument(notAKey)
   await sidecar.check()
   await send('/v1/chat/completions', { body: chat('gpt') })
   await publishDocument(KEYS, { format: 9 })
   await sidecar.check()
-  const clientCertificate = { certificateFile: 'credentials/c', keyFile: 'credentials/k' }
+  const clientCertificate = { certificateFile: 'c', keyFile: 'k' }
   const tls = { ...providerConfig('tls', 'OpenAI', 'tls', 'https://llm.example'), tls: { clientCertificate } }
   const pem = '-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n'
-  await publishDocument({ ...KEYS, 'credentials/c': pem, 'credentials/k': pem }, { providers: [tls] })
+  await publishDocument({ ...KEYS, c: pem, k: pem }, { providers: [tls] })
   await sidecar.check()
-  await publishDocument({ ...KEYS, 'credentials/ai.openai.primary': 'canary-of-openai-rotated-9d' })
+  await publishDocument({ ...KEYS, 'ai.openai.primary': 'canary-of-openai-rotated-9d' })
   await sidecar.check()
   expect(await send('/v1/chat/completions', { body: chat('gpt'), headers: { 'x-mock-echo-key': '1' } })).toBe(401)
 })

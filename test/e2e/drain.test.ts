@@ -12,7 +12,7 @@ import { provider, sidecarConfig } from '../support/sidecar-config.ts'
 
 /** Far beyond what any of these tests takes: whoever waits for it fails by jest's limit. */
 const PATIENT_MS = 600_000
-const KEY_FILE = 'credentials/shop.openai.primary'
+const KEY_FILE = 'shop.openai.primary'
 /** Also one of the quick start's. */
 const MODEL = 'gpt-5-mini'
 

@@ -15,7 +15,7 @@ const RELOADS = 50
 const WORKERS = 6
 const IN_FORCE_MS = 1000
 const GROWTH_BYTES_MAX = 32 * 1024 * 1024
-const KEY_FILE = 'credentials/shop.openai.primary'
+const KEY_FILE = 'shop.openai.primary'
 
 const mock = mockForTests()
 const sidecar = sidecarForTests(() => ({ config: revision(0), keys: { [KEY_FILE]: 'sk-provider' } }))

@@ -8,7 +8,7 @@ import { type Line, startTestSidecar, type TestSidecar } from '../support/sideca
 import { provider, sidecarConfig } from '../support/sidecar-config.ts'
 
 const KEY = 'sk-of-the-platform-team-0001'
-const KEY_FILE = 'credentials/shop.openai.primary'
+const KEY_FILE = 'shop.openai.primary'
 const SHORT = { connectMs: 100, firstByteMs: 150, idleMs: 150, totalMs: 400 }
 const LONG = { connectMs: 60_000, firstByteMs: 60_000, idleMs: 60_000, totalMs: 60_000 }
 

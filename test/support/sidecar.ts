@@ -4,7 +4,7 @@
 //   const mock = await startMock()
 //   const sidecar = await startTestSidecar(threeProviders(mock.url))
 //   … new OpenAI({ baseURL: `${sidecar.url}/v1`, apiKey: CLIENT_KEY })
-//   await sidecar.publish({ config: sidecarConfig({ … }), keys: { 'credentials/shop.openai.primary': 'sk-…' } })
+//   await sidecar.publish({ config: sidecarConfig({ … }), keys: { 'shop.openai.primary': 'sk-…' } })
 //   await sidecar.stop()
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'

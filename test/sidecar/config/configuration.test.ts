@@ -1,8 +1,9 @@
 // What becomes of a published document, seen from outside: by requests, /status, /metrics, /config and the log.
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, hash } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
 import { expect, test } from '@jest/globals'
 import { publish } from '../../../cli/publish.ts'
-import { CONFIG_FILE } from '../../../contract/names.ts'
+import { CONFIG_FILE, CONFIG_INDEX_FILE, LABELS_FILE, shardFile } from '../../../contract/names.ts'
 import type { ProviderConfig, SidecarConfig } from '../../../contract/sidecar-config.ts'
 import { CERTIFICATE, KEY } from '../../mock/certificate.ts'
 import { mockForTests } from '../../mock/with-mock.ts'
@@ -13,7 +14,7 @@ import { backend, provider, routeConfig, ruleConfig, sidecarConfig } from '../..
 
 const FIRST = '1111111111111111'
 const SECOND = '2222222222222222'
-const KEY_FILE = 'credentials/shop.openai.primary'
+const KEY_FILE = 'shop.openai.primary'
 
 const mock = mockForTests()
 
@@ -150,7 +151,6 @@ test('a first document that is bad leaves the sidecar alive and not ready, and s
 })
 
 const BAD_KEYS: [what: string, keys: Record<string, string>, problem: string][] = [
-  ['is missing', {}, 'is missing'],
   ['is empty', { [KEY_FILE]: ' \n' }, 'does not hold a key (one line of visible ASCII characters)'],
   [
     'has two lines',
@@ -176,6 +176,60 @@ test.each(BAD_KEYS)('a key that %s is named by its file, in /status and in the l
     const { status: refused, headers } = await ask(`${sidecar.url}/v1/chat/completions`, { body: chat('gpt') })
     expect([refused, headers['x-outrigger-reason']]).toEqual([503, 'credential_unavailable'])
   })
+})
+
+const NEXT_FILE = `${KEY_FILE}.2`
+
+/** Of another revision, with the key of another version. */
+function rotated(): SidecarConfig {
+  return document(SECOND, { providers: [openai({ credentials: [{ name: 'primary', file: NEXT_FILE, weight: 1 }] })] })
+}
+
+test('a document whose credential files have not come waits for them, while the one in force serves', async () => {
+  await withSidecar(async (sidecar) => {
+    mock().clear()
+    await sidecar.publish({ config: rotated(), keys: KEYS })
+    const waiting = `provider shop/openai: file ${NEXT_FILE} is not there yet`
+    const told = { ...WELL, lastError: waiting, rejected: 1, rejectedTotal: 1, logged: [waiting] }
+    expect(await toldBy(sidecar)).toEqual(told)
+    await sidecar.publish({ config: rotated(), keys: { [NEXT_FILE]: 'sk-second' } })
+    expect(await toldBy(sidecar)).toEqual({ ...told, revision: SECOND, lastError: undefined, rejected: 0 })
+    expect(keysSeen()).toEqual(['Bearer sk-first', 'Bearer sk-second'])
+  })
+})
+
+test('credentials that come before their document change nothing for the one in force', async () => {
+  await withSidecar(async (sidecar) => {
+    await sidecar.publish({ config: document(FIRST), keys: { [NEXT_FILE]: 'sk-second' } })
+    expect(await toldBy(sidecar)).toMatchObject({ served: '200 shop/openai', revision: FIRST, rejected: 1 })
+    await sidecar.publish({ config: rotated(), keys: { [NEXT_FILE]: 'sk-second' } })
+    expect(await toldBy(sidecar)).toMatchObject({ served: '200 shop/openai', revision: SECOND, rejected: 0 })
+  })
+})
+
+test('many files that are not there are told by a few, and their number', async () => {
+  await withSidecar(async (sidecar) => {
+    const credentials = Array.from({ length: 16 }, (_, i) => ({ name: `key-${i}`, file: `gone-${i}`, weight: 1 }))
+    await sidecar.publish({ config: document(SECOND, { providers: [openai({ credentials })] }), keys: KEYS })
+    const { lastError } = await toldBy(sidecar)
+    expect(lastError).toMatch(/^provider shop\/openai: file gone-0 is not there yet; .*gone-4 .*; and 11 more$/)
+  })
+})
+
+test('a first document is taken without its credential files, and told as incomplete until they come', async () => {
+  const sidecar = await startTestSidecar({ config: document(FIRST) })
+  const completeness = async () => {
+    const { revision, complete, problems } = await askJson(`${sidecar.adminUrl}/status`)
+    return { revision, complete, problems }
+  }
+  const problems = [`credential primary of provider shop/openai: file ${KEY_FILE} is missing`]
+  expect(await completeness()).toEqual({ revision: FIRST, complete: false, problems })
+  expect((await ask(`${sidecar.adminUrl}/readyz`)).status).toBe(200)
+  const { status, headers } = await ask(`${sidecar.url}/v1/chat/completions`, { body: chat('gpt') })
+  expect([status, headers['x-outrigger-reason']]).toEqual([503, 'credential_unavailable'])
+  await sidecar.publish({ config: document(FIRST), keys: KEYS })
+  expect(await completeness()).toEqual({ revision: FIRST, complete: true, problems: [] })
+  await sidecar.stop()
 })
 
 test('spaces and a line end around a key are not part of it', async () => {
@@ -218,8 +272,8 @@ test('a rotated key is used by the next request, while a stream that began with 
   })
 })
 
-const CERTIFICATE_FILE = 'credentials/shop.openai.tls.crt'
-const PRIVATE_KEY_FILE = 'credentials/shop.openai.tls.key'
+const CERTIFICATE_FILE = 'shop.openai.tls.crt'
+const PRIVATE_KEY_FILE = 'shop.openai.tls.key'
 const OTHER_KEY = generateKeyPairSync('ec', {
   namedCurve: 'P-256',
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
@@ -227,29 +281,29 @@ const OTHER_KEY = generateKeyPairSync('ec', {
 }).privateKey
 
 const clientCertificate = { certificateFile: CERTIFICATE_FILE, keyFile: PRIVATE_KEY_FILE }
-const egressProxy = { url: 'http://proxy.example:3128', credentialsFile: 'credentials/proxy' }
+const egressProxy = { url: 'http://proxy.example:3128', credentialsFile: 'proxy' }
 
-const BAD_TLS: [what: string, rest: Partial<ProviderConfig>, files: Record<string, string>, why: string][] = [
+const BAD_TLS: [what: string, rest: Partial<ProviderConfig>, files: Record<string, string>, why: RegExp][] = [
   [
     'a client certificate whose key is missing',
     { tls: { clientCertificate } },
     { [CERTIFICATE_FILE]: CERTIFICATE },
-    `file ${PRIVATE_KEY_FILE} is missing`,
+    /^provider shop\/tls: file shop\.openai\.tls\.key is not there yet$/,
   ],
   [
     'a client certificate that is none',
     { tls: { clientCertificate } },
     { [CERTIFICATE_FILE]: 'no', [PRIVATE_KEY_FILE]: KEY },
-    'PEM',
+    /^TLS or egress proxy settings cannot be used: .*PEM/,
   ],
   [
     'a client certificate with the key of another',
     { tls: { clientCertificate } },
     { [CERTIFICATE_FILE]: CERTIFICATE, [PRIVATE_KEY_FILE]: OTHER_KEY },
-    'key values mismatch',
+    /^TLS or egress proxy settings cannot be used: .*key values mismatch/,
   ],
-  ['a CA bundle that is none', { tls: { caBundle: 'no certificate' } }, {}, 'PEM'],
-  ['a proxy whose credentials are missing', { egressProxy }, {}, 'file credentials/proxy is missing'],
+  ['a CA bundle that is none', { tls: { caBundle: 'no certificate' } }, {}, /^TLS or egress proxy .*PEM/],
+  ['a proxy whose credentials are missing', { egressProxy }, {}, /^provider shop\/tls: file proxy is not there yet$/],
 ]
 
 test.each(BAD_TLS)('a document with %s is rejected whole', async (_, rest, files, why) => {
@@ -259,8 +313,65 @@ test.each(BAD_TLS)('a document with %s is rejected whole', async (_, rest, files
     })
     await sidecar.publish({ config, keys: { ...KEYS, ...files } })
     const { lastError, ...told } = await toldBy(sidecar)
-    expect(lastError).toMatch(/^TLS or egress proxy settings cannot be used: /)
-    expect(lastError).toContain(why)
+    expect(lastError).toMatch(why)
     expect(told).toMatchObject({ served: '200 shop/openai', revision: FIRST, rejected: 1 })
+  })
+})
+
+/** Pods with the label app=cart are refused. */
+function routed(): SidecarConfig {
+  const closed = ruleConfig('all', { unavailable: 'closed' })
+  return document(FIRST, { routes: [routeConfig('shop/cart', [closed], { app: 'cart' })] })
+}
+
+const LABELS: [what: string, labels: string | undefined, flag: Record<string, string>, status: number][] = [
+  ['no labels', undefined, {}, 200],
+  ['the published labels', 'app="cart"', {}, 503],
+  ['the labels of the flag instead of the published ones', 'app="cart"', { app: 'shop' }, 200],
+  ['the labels of the flag where none are published', undefined, { app: 'cart' }, 503],
+]
+
+test.each(LABELS)('a pod with %s', async (_, labels, flag, expected) => {
+  const sidecar = await startTestSidecar(undefined, { labels: flag })
+  const published = labels === undefined ? {} : { [LABELS_FILE]: labels }
+  await publishRaw(sidecar, { ...KEYS, ...published, [CONFIG_FILE]: JSON.stringify(routed()) })
+  const { status } = await ask(`${sidecar.url}/v1/chat/completions`, { body: chat('gpt') })
+  expect(status).toBe(expected)
+  await sidecar.stop()
+})
+
+test('labels that change alone change the routes, and not the revision; bad ones change nothing', async () => {
+  await withSidecar(async (sidecar) => {
+    const relabel = (labels: string) =>
+      publishRaw(sidecar, { ...KEYS, [CONFIG_FILE]: JSON.stringify(routed()), [LABELS_FILE]: labels })
+    await relabel('app="shop"')
+    expect(await toldBy(sidecar)).toEqual(WELL)
+    await relabel('app="cart"')
+    expect(await toldBy(sidecar)).toEqual({ ...WELL, served: '503 undefined' })
+    await relabel('app=shop')
+    expect(await toldBy(sidecar)).toMatchObject({
+      served: '503 undefined',
+      revision: FIRST,
+      lastError: 'labels: line 1: expected key="value"',
+    })
+    await relabel('app="shop"')
+    expect(await toldBy(sidecar)).toMatchObject({ served: '200 shop/openai', lastError: undefined })
+  })
+})
+
+test('a document in pieces is adopted when all are there that belong together', async () => {
+  await withSidecar(async (sidecar) => {
+    const gzip = gzipSync(JSON.stringify(document(SECOND)))
+    const pieces = [gzip.subarray(0, 100), gzip.subarray(100)]
+    const shards = pieces.map((piece, i) => ({ file: shardFile(i), sha256: hash('sha256', piece) }))
+    const index = JSON.stringify({ revision: SECOND, shards })
+    const files: [string, string | Uint8Array][] = [[CONFIG_INDEX_FILE, index], ...Object.entries(KEYS)]
+    for (const [i, piece] of pieces.entries()) {
+      expect(await toldBy(sidecar)).toMatchObject({ revision: FIRST, rejected: Math.min(i, 1) })
+      files.push([shardFile(i), piece])
+      await publish(sidecar.directory, new Map(files))
+      await sidecar.sidecar.check()
+    }
+    expect(await toldBy(sidecar)).toMatchObject({ revision: SECOND, lastError: undefined, rejectedTotal: 1 })
   })
 })

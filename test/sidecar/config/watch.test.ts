@@ -7,12 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { publish } from '../../../cli/publish.ts'
-import { type Published, type Watch, watchDirectory } from '../../../sidecar/config/watch.ts'
+import type { Published } from '../../../sidecar/config/read.ts'
+import { type Watch, watchDirectory } from '../../../sidecar/config/watch.ts'
 import { until } from '../../support/client.ts'
 
 /** So long that no test passes by it. */
 const NO_POLL_MS = 3_600_000
-const KEY_FILE = 'credentials/ai.openai.primary'
+const KEY_FILE = 'ai.openai.primary'
 
 let parent = ''
 let directory = ''
@@ -29,7 +30,7 @@ afterEach(async () => {
   await rm(parent, { recursive: true, force: true })
 })
 
-/** What was handed on, as `document key`, and the errors. */
+/** What was handed on, as `document key labels`, and the errors. */
 interface Seen {
   published: string[]
   errors: string[]
@@ -47,9 +48,10 @@ async function follow(pollMs = NO_POLL_MS): Promise<Seen> {
   return seen
 }
 
-function described({ document, files }: Published): string {
+function described({ document, files, labels, problems }: Published): string {
   const keys = [...files].map(([name, key]) => (name === KEY_FILE ? key.reveal() : name))
-  return [document ?? 'no document', ...keys].join(' ')
+  const told = labels === undefined ? [] : [JSON.stringify(labels)]
+  return [document ?? 'no document', ...keys, ...told, ...problems].join(' ')
 }
 
 /** A set of files that belong together. */
@@ -68,7 +70,6 @@ async function last({ published }: Seen, expected: string): Promise<void> {
 }
 
 async function writePlainly(name: string | number): Promise<void> {
-  await mkdir(path.join(directory, 'credentials'), { recursive: true })
   for (const [file, text] of set(name)) await writeFile(path.join(directory, file), text)
 }
 
@@ -82,6 +83,44 @@ test("the kubelet's swap is noticed at once, without the poll", async () => {
   await publish(directory, set(2))
   await last(seen, 'document-2 key-2')
   expect(seen).toEqual({ published: ['document-1 key-1', 'document-2 key-2'], errors: [] })
+})
+
+test("labels alone are noticed in the kubelet's swap, and in a plain directory", async () => {
+  await publish(directory, new Map([...set(1), ['labels', 'app="shop"']]))
+  const seen = await follow()
+  await publish(directory, new Map([...set(1), ['labels', 'app="cart"']]))
+  await last(seen, 'document-1 key-1 {"app":"cart"}')
+  watch?.close()
+  await rm(directory, { recursive: true })
+  await mkdir(directory)
+  await writePlainly(2)
+  const plain = await follow()
+  await writeFile(path.join(directory, 'labels'), 'app="shop"')
+  await last(plain, 'document-2 key-2 {"app":"shop"}')
+})
+
+test('in a plain directory, folders, hidden files and backups of an editor are no part of it', async () => {
+  await writePlainly(1)
+  await mkdir(path.join(directory, 'folder'))
+  await writeFile(path.join(directory, '.config.json.swp'), 'x')
+  await writeFile(path.join(directory, 'config.json~'), 'x')
+  expect((await follow()).published).toEqual(['document-1 key-1'])
+})
+
+test('what is there and cannot be read as what it is, is handed on as a problem, once', async () => {
+  await publish(
+    directory,
+    new Map([
+      ['config.json.gz', 'no gzip'],
+      ['labels', 'app=shop'],
+    ]),
+  )
+  const seen = await follow()
+  await watch?.check()
+  expect(seen).toEqual({
+    published: ['no document config.json.gz: not gzip: incorrect header check labels: line 1: expected key="value"'],
+    errors: [],
+  })
 })
 
 test('what has not changed is not handed on again', async () => {
@@ -197,7 +236,7 @@ test('a set that is swapped away while it is read is not handed on', async () =>
   const seen = await follow()
   // A pipe holds the reader where it is until somebody writes.
   const slow = path.join(directory, '..set-slow')
-  await mkdir(path.join(slow, 'credentials'), { recursive: true })
+  await mkdir(slow)
   await writeFile(path.join(slow, 'config.json'), 'document-2')
   await promisify(execFile)('mkfifo', [path.join(slow, KEY_FILE)])
   await symlink('..set-slow', path.join(directory, '..data_tmp'))

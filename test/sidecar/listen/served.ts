@@ -24,10 +24,7 @@ export interface Served {
 
 export function servedForTests(settings: Partial<SidecarSettings> = {}): () => Served {
   const mock = mockForTests()
-  const sidecar = sidecarForTests(
-    () => ({ config: document(mock().url), keys: { 'credentials/key': PROVIDER_KEY } }),
-    settings,
-  )
+  const sidecar = sidecarForTests(() => ({ config: document(mock().url), keys: { key: PROVIDER_KEY } }), settings)
   const clients: RawClient[] = []
   afterEach(() => {
     for (const client of clients.splice(0)) client.leave()
@@ -52,7 +49,7 @@ export function servedForTests(settings: Partial<SidecarSettings> = {}): () => S
 }
 
 function document(mockUrl: string): ReturnType<typeof sidecarConfig> {
-  const credentials = [{ name: 'primary', file: 'credentials/key', weight: 1 }]
+  const credentials = [{ name: 'primary', file: 'key', weight: 1 }]
   const rest = { streamUsage: 'AsSent' as const, credentials }
   return sidecarConfig({
     providers: [

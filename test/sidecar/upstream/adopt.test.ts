@@ -147,6 +147,17 @@ test('a client certificate that was rotated in place gets connections of its own
   expect(fake.connections.length).toBe(2)
 })
 
+test('files that were only renamed, for a new version of their Secret, change nothing', async () => {
+  const tls = { clientCertificate: CLIENT_CERTIFICATE }
+  const [certificate, key] = [new SecretValue(CERTIFICATE), new SecretValue(KEY)]
+  one.adopt(url, { tls }, { 'tls/crt': certificate, 'tls/key': key })
+  await answered('/a')
+  const renamed = { clientCertificate: { certificateFile: 'crt.2', keyFile: 'key.2' } }
+  one.adopt(url, { tls: renamed }, { 'crt.2': certificate, 'key.2': key })
+  await answered('/b')
+  expect(fake.connections.length).toBe(1)
+})
+
 test('a provider that was never adopted cannot be sent to', () => {
   one.provider = providerAt(url)
   expect(() => one.send('/v1')).toThrow('was never adopted')
