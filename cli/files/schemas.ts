@@ -2,7 +2,7 @@
 
 import type { StructuralSchema } from './structural-schema.ts'
 
-/** The schema of an LLMProvider, descriptions left out. */
+/** The schema of an LLMProvider, descriptions and status left out. */
 export const LLMProviderSchema: StructuralSchema = {
   type: 'object',
   required: ['spec'],
@@ -21,9 +21,6 @@ export const LLMProviderSchema: StructuralSchema = {
           maxLength: 63,
         },
       },
-    },
-    status: {
-      type: 'object',
     },
     spec: {
       type: 'object',
@@ -587,7 +584,7 @@ export const LLMProviderSchema: StructuralSchema = {
   },
 }
 
-/** The schema of an LLMRoute, descriptions left out. */
+/** The schema of an LLMRoute, descriptions and status left out. */
 export const LLMRouteSchema: StructuralSchema = {
   type: 'object',
   required: ['spec'],
@@ -606,9 +603,6 @@ export const LLMRouteSchema: StructuralSchema = {
           maxLength: 63,
         },
       },
-    },
-    status: {
-      type: 'object',
     },
     spec: {
       type: 'object',

@@ -159,14 +159,22 @@ export function memberSchema(schema: StructuralSchema, name: string): Structural
   return schema.additionalProperties ?? (schema['x-kubernetes-preserve-unknown-fields'] === true ? {} : undefined)
 }
 
-/** The apiserver takes null for absent where there is a default, and so does this. */
+/**
+ * The apiserver takes null for absent where a schema knows the field, and so does this: none of ours may be null. What it does
+ * not know, such as a field of a request's body, keeps its null.
+ */
 function withDefaults(schema: StructuralSchema, value: Record<string, unknown>): Record<string, unknown> {
-  const missing = Object.entries(schema.properties ?? {}).filter(
-    ([name, { default: fallback }]) => fallback !== undefined && (!Object.hasOwn(value, name) || value[name] === null),
+  const isAbsent = (name: string) => !Object.hasOwn(value, name) || value[name] === null
+  const defaults = Object.entries(schema.properties ?? {}).filter(
+    ([name, member]) => 'default' in member && isAbsent(name),
+  )
+  const defaulted = new Set(defaults.map(([name]) => name))
+  const present = Object.entries(value).filter(
+    ([name, field]) => field !== null || defaulted.has(name) || memberSchema(schema, name)?.type === undefined,
   )
   return Object.fromEntries([
-    ...Object.entries(value),
-    ...missing.map(([name, { default: fallback }]): [string, unknown] => [name, structuredClone(fallback)]),
+    ...present,
+    ...defaults.map(([name, member]): [string, unknown] => [name, structuredClone(member.default)]),
   ])
 }
 

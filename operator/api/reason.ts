@@ -1,5 +1,5 @@
 /**
- * Why something that a user wrote does not take effect: the closed set of reasons in problems and, later, in conditions,
+ * Why something that a user wrote does not take effect: the closed set of reasons in problems and conditions,
  * so alerts and documentation may rely on them. The sentence says what each means; a problem's message says which object
  * and what to do.
  */
@@ -13,6 +13,7 @@ export const REASONS = {
   ProviderNotFound: 'An LLMProvider that is referenced does not exist.',
   RefNotPermitted: 'An LLMProvider that is referenced does not admit the namespace.',
   ModelNotFound: 'An LLMProvider that is referenced does not have the model.',
+  ConfigTooLarge: 'What the namespace’s sidecars would get is more than Kubernetes can hold; they keep the last one.',
   RuleUnavailable: 'A rule has no backend left: requests that it matches are answered with 503.',
 } as const
 

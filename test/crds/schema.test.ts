@@ -45,7 +45,7 @@ describe.each(DEFINITIONS)('$file', ({ schema }) => {
   })
 
   test('describes every field, and names its default', () => {
-    const fields = spec.filter(({ at }) => !at.endsWith('[]'))
+    const fields = nodes.filter(({ at }) => /^(spec|status)/.test(at) && !at.endsWith('[]'))
     expect(placesOf(fields, ({ description }) => (description ?? '').length < 10)).toEqual([])
     const scalars = fields.filter(({ schema: node }) => /^(string|integer)$/.test(node.type ?? ''))
     const silent = placesOf(
@@ -102,9 +102,43 @@ test('types and schemas are generated from the YAML as it is now', () => {
   expect(() => execFileSync(process.execPath, [script, '--check'], { stdio: 'pipe' })).not.toThrow()
 })
 
-test('the bundled schemas are those of the YAML, without descriptions', () => {
+describe.each(DEFINITIONS)('the status in $file', ({ schema }) => {
+  test('has conditions as metav1.Condition wants them', () => {
+    const conditions = schema.properties?.status?.properties?.conditions
+    expect(conditions).toMatchObject({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    expect(conditions?.items).toMatchObject({
+      required: ['type', 'status', 'lastTransitionTime', 'reason', 'message'],
+      properties: {
+        type: {
+          type: 'string',
+          maxLength: 316,
+          pattern:
+            '^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$',
+        },
+        status: { type: 'string', enum: ['True', 'False', 'Unknown'] },
+        observedGeneration: { type: 'integer', format: 'int64', minimum: 0 },
+        lastTransitionTime: { type: 'string', format: 'date-time' },
+        reason: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 1024,
+          pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$',
+        },
+        message: { type: 'string', maxLength: 32768 },
+      },
+    })
+  })
+
+  test('sets no default and refuses no value by a rule, so that any operator can write it', () => {
+    const status = listNodes(schema).filter(({ at }) => at.startsWith('status'))
+    expect(placesOf(status, (node) => node.default !== undefined)).toEqual([])
+    expect(placesOf(status, (node) => node['x-kubernetes-validations'] !== undefined)).toEqual([])
+  })
+})
+
+test('the bundled schemas are those of the YAML, without descriptions and status', () => {
   const bundled = [LLMProviderSchema, LLMRouteSchema].flatMap((schema) => listNodes(schema))
-  const written = DEFINITIONS.flatMap(({ schema }) => listNodes(schema))
+  const written = DEFINITIONS.flatMap(({ schema }) => listNodes(schema)).filter(({ at }) => !at.startsWith('status'))
   expect(bundled.map(({ at }) => at)).toEqual(written.map(({ at }) => at))
   expect(placesOf(bundled, ({ description }) => description !== undefined)).toEqual([])
 })

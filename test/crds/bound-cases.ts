@@ -1,0 +1,223 @@
+// Bounds of fields, each with the last value inside and the first one outside, as values of `spec`. File mode's admission and
+// a real apiserver are held to the same table.
+import type { FileReason } from '../../cli/files/problem.ts'
+
+export type Kind = 'LLMProvider' | 'LLMRoute'
+
+const OPENAI = { type: 'OpenAI', openAI: {} }
+const BACKEND = { provider: { name: 'openai' } }
+
+const repeat = (count: number, item: (index: number) => unknown) => Array.from({ length: count }, (_, i) => item(i))
+const fields = (count: number) => Object.fromEntries(repeat(count, (i) => [`f${i}`, 'x']) as [string, string][])
+
+const provider = (extra: object) => ({ ...OPENAI, ...extra })
+const credential = (extra: object) =>
+  provider({ credentials: [{ name: 'one', secretRef: { name: 'one', key: 'key' }, ...extra }] })
+const model = (extra: object) => provider({ models: [{ name: 'one', ...extra }] })
+const rule = (extra: object) => ({ rules: [{ name: 'one', backends: [BACKEND], ...extra }] })
+const match = (extra: object) => rule({ matches: [extra] })
+const rules = (count: number) => ({ rules: repeat(count, (i) => ({ name: `r${i}`, backends: [BACKEND] })) })
+
+export const BOUND_CASES: readonly [kind: Kind, field: string, inside: object, outside: object, reason: FileReason][] =
+  [
+    ['LLMProvider', 'spec.type', OPENAI, { type: 'Bedrock', openAI: {} }, 'FieldValueNotSupported'],
+    ['LLMProvider', 'spec.credentials', credentials(16), credentials(17), 'FieldValueTooMany'],
+    [
+      'LLMProvider',
+      'spec.credentials[0].weight',
+      credential({ weight: 1 }),
+      credential({ weight: 0 }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.credentials[0].weight',
+      credential({ weight: 1000000 }),
+      credential({ weight: 1000001 }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.credentials[0].weight',
+      credential({ weight: 2.0 }),
+      credential({ weight: 1.5 }),
+      'FieldValueTypeInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.credentials[0].name',
+      credential({ name: 'a-1' }),
+      credential({ name: 'a.1' }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.credentials[0].name',
+      credential({ name: 'a'.repeat(63) }),
+      credential({ name: 'a'.repeat(64) }),
+      'FieldValueTooLong',
+    ],
+    [
+      'LLMProvider',
+      'spec.credentials[0].secretRef.key',
+      credential({ secretRef: { name: 'one', key: 'api_key.v-1' } }),
+      credential({ secretRef: { name: 'one', key: 'api/key' } }),
+      'FieldValueInvalid',
+    ],
+    ['LLMProvider', 'spec.models', models(512), models(513), 'FieldValueTooMany'],
+    [
+      'LLMProvider',
+      'spec.models[0].name',
+      model({ name: 'Qwen/Qwen3:32b@v1_2.0-x' }),
+      model({ name: 'two words' }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.models[0].name',
+      model({ name: 'x'.repeat(256) }),
+      model({ name: 'x'.repeat(257) }),
+      'FieldValueTooLong',
+    ],
+    ['LLMProvider', 'spec.models[0].name', model({ name: 'x' }), model({ name: '' }), 'FieldValueInvalid'],
+    [
+      'LLMProvider',
+      'spec.models[0].upstreamName',
+      model({ upstreamName: 'x' }),
+      model({ upstreamName: 'ö' }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.models[0].contextWindow',
+      model({ contextWindow: 1 }),
+      model({ contextWindow: 0 }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.connections.max',
+      provider({ connections: { max: 10000 } }),
+      provider({ connections: { max: 10001 } }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.connections.max',
+      provider({ connections: { max: 1 } }),
+      provider({ connections: { max: 0 } }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.anthropic.version',
+      { type: 'Anthropic', anthropic: { version: '2023-06-01' } },
+      { type: 'Anthropic', anthropic: { version: '2023-6-1' } },
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMProvider',
+      'spec.openAI.organization',
+      { type: 'OpenAI', openAI: { organization: 'org-1' } },
+      { type: 'OpenAI', openAI: { organization: 'org\r\nx-evil: 1' } },
+      'FieldValueInvalid',
+    ],
+    ['LLMRoute', 'spec.rules', rules(64), rules(65), 'FieldValueTooMany'],
+    ['LLMRoute', 'spec.rules', rules(1), rules(0), 'FieldValueInvalid'],
+    ['LLMRoute', 'spec.rules[0].name', rule({ name: 'a' }), rule({ name: 'A' }), 'FieldValueInvalid'],
+    [
+      'LLMRoute',
+      'spec.rules[0].backends',
+      rule({ backends: repeat(16, () => BACKEND) }),
+      rule({ backends: repeat(17, () => BACKEND) }),
+      'FieldValueTooMany',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].backends[1].weight',
+      rule({ backends: [BACKEND, { ...BACKEND, weight: 0 }] }),
+      rule({ backends: [BACKEND, { ...BACKEND, weight: -1 }] }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].backends[0].provider.namespace',
+      rule({ backends: [{ provider: { name: 'openai', namespace: 'ai' } }] }),
+      rule({ backends: [{ provider: { name: 'openai', namespace: 'a.i' } }] }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].matches',
+      rule({ matches: repeat(16, () => ({})) }),
+      rule({ matches: repeat(17, () => ({})) }),
+      'FieldValueTooMany',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].matches[0].models',
+      match({ models: repeat(64, () => ({ value: 'x' })) }),
+      match({ models: repeat(65, () => ({ value: 'x' })) }),
+      'FieldValueTooMany',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].matches[0].headers[0].name',
+      match({ headers: [{ name: 'X-Team', value: 'a b' }] }),
+      match({ headers: [{ name: 'x team', value: 'a b' }] }),
+      'FieldValueInvalid',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].matches[0].headers[1]',
+      match({
+        headers: [
+          { name: 'a', value: 'x' },
+          { name: 'b', value: 'x' },
+        ],
+      }),
+      match({
+        headers: [
+          { name: 'a', value: 'x' },
+          { name: 'a', value: 'y' },
+        ],
+      }),
+      'FieldValueDuplicate',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].matches[0].operations[1]',
+      match({ operations: ['Chat', 'Embeddings'] }),
+      match({ operations: ['Chat', 'Chat'] }),
+      'FieldValueDuplicate',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].defaults',
+      rule({ defaults: fields(32) }),
+      rule({ defaults: fields(33) }),
+      'FieldValueTooMany',
+    ],
+    [
+      'LLMRoute',
+      'spec.rules[0].overrides.nested[0]',
+      rule({ overrides: { nested: [null, { a: [1.5, 'x', false] }] } }),
+      rule({ overrides: { nested: [Number.NaN] } }),
+      'FieldValueTypeInvalid',
+    ],
+    [
+      'LLMRoute',
+      'spec.workloads.matchLabels.team',
+      { workloads: { matchLabels: { team: 'search_1' } }, ...rules(1) },
+      { workloads: { matchLabels: { team: 'search team' } }, ...rules(1) },
+      'FieldValueInvalid',
+    ],
+  ]
+
+function credentials(count: number): object {
+  return provider({ credentials: repeat(count, (i) => ({ name: `c${i}`, secretRef: { name: 'one', key: 'key' } })) })
+}
+
+function models(count: number): object {
+  return provider({ models: repeat(count, (i) => ({ name: `m${i}` })) })
+}
