@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+// The command line: `outrigger COMMAND`. Exit codes: 0 fine, 1 the user's input is wrong, 2 usage, 70 our own fault.
+import { OPERATOR_FLAGS } from '../operator/settings.ts'
+import type { LogLevel } from '../process/log.ts'
 import { createLog, type Log } from '../process/log.ts'
 import { createOutput, type Output } from '../process/output.ts'
-// The command line: `outrigger COMMAND`. Exit codes: 0 fine, 1 the user's input is wrong, 2 usage, 70 our own fault.
-import type { SidecarSettings } from '../sidecar/settings.ts'
 import { startSidecar } from '../sidecar/sidecar.ts'
 import { flagHelp, parseFlags, UsageError, variableExample } from './flags.ts'
 import { COMPILE_FLAGS, environment, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from './settings.ts'
@@ -37,6 +38,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     flags: MOCK_FLAGS,
     run: mockCommand,
   },
+  operator: {
+    summary: 'Reconcile LLMProviders and LLMRoutes, and inject sidecars, in a cluster.',
+    usage: 'outrigger operator [FLAGS]',
+    flags: OPERATOR_FLAGS,
+    run: operatorCommand,
+  },
   sidecar: {
     summary: 'Serve from a mounted directory, as in a pod.',
     usage: 'outrigger sidecar [FLAGS]',
@@ -69,7 +76,7 @@ async function runFiles(argv: readonly string[]): Promise<number> {
   const parsed = parseFlags(RUN_FLAGS, argv, environment(), 'WithFiles')
   // Reading files means compiling the schemas' rules, which the other commands need not wait for.
   const { InputError, run } = await import('./file-commands.ts')
-  const { log, output } = createLogs(parsed.settings)
+  const { log, output } = createLogs('sidecar', parsed.settings)
   try {
     const running = await run({
       ...parsed,
@@ -87,10 +94,24 @@ async function runFiles(argv: readonly string[]): Promise<number> {
 
 async function sidecarCommand(argv: readonly string[]): Promise<number> {
   const { settings } = parseFlags(SERVE_FLAGS, argv, environment())
-  const { log, output } = createLogs(settings)
+  const { log, output } = createLogs('sidecar', settings)
   const sidecar = await startSidecar({ settings, version: VERSION, directory: settings.configDir, log, output })
   log.info('serving', { version: VERSION, dataPlane: sidecar.dataPlane, admin: sidecar.admin })
   return untilStopped(() => sidecar.drain(), output)
+}
+
+async function operatorCommand(argv: readonly string[]): Promise<number> {
+  const { settings } = parseFlags(OPERATOR_FLAGS, argv, environment())
+  // Its Kubernetes client is more than all of the sidecar.
+  const { OperatorInputError, startOperator } = await import('./operator-command.ts')
+  const { log, output } = createLogs('operator', settings)
+  try {
+    const operator = await startOperator({ settings, version: VERSION, log })
+    return await untilStopped(() => operator.stop(), output)
+  } catch (error) {
+    if (error instanceof OperatorInputError) return complain(error.message)
+    throw error
+  }
 }
 
 async function compileCommand(argv: readonly string[]): Promise<number> {
@@ -111,11 +132,11 @@ async function mockCommand(argv: readonly string[]): Promise<number> {
   return untilStopped(() => mock.close(), undefined)
 }
 
-function createLogs(settings: SidecarSettings): { log: Log; output: Output } {
+function createLogs(service: string, settings: { logLevel: LogLevel }): { log: Log; output: Output } {
   const output = createOutput(process.stdout.fd)
   const log = createLog({
     level: settings.logLevel,
-    service: 'sidecar',
+    service,
     format: process.stdout.isTTY ? 'pretty' : 'json',
     write: (line) => output.write(line),
     now: Date.now,

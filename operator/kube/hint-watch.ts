@@ -1,0 +1,44 @@
+// Watches one object to learn that it is time to read it again. What the events say is not believed, and a watch that fails or
+// ends is not missed: whoever reads the object now and then opens it again after the next read.
+import type { Log } from '../../process/log.ts'
+import { messageOf } from './answer-status.ts'
+import type { WatchEvent } from './client.ts'
+import type { OneObject } from './one-object.ts'
+
+export interface HintWatch {
+  /**
+   * Unless it is open: watches from what was read, so that the first event is news and not what made it be read. Without a
+   * resourceVersion, which is an object that is not there, nothing is watched.
+   */
+  open(resourceVersion: string | undefined): void
+  close(): void
+}
+
+export function createHintWatch({
+  object,
+  onEvent,
+  log,
+}: {
+  object: Pick<OneObject<unknown>, 'place' | 'watch'>
+  onEvent(event: WatchEvent): void
+  log: Log
+}): HintWatch {
+  let current: AbortController | undefined
+  return {
+    open(resourceVersion) {
+      if (current !== undefined || resourceVersion === undefined) return
+      const watch = new AbortController()
+      current = watch
+      object
+        .watch(resourceVersion, onEvent, watch.signal)
+        .catch((error: unknown) => log.debug('a watch ended', { object: object.place, error: messageOf(error) }))
+        .finally(() => {
+          if (current === watch) current = undefined
+        })
+    },
+    close() {
+      current?.abort()
+      current = undefined
+    },
+  }
+}

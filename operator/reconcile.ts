@@ -1,0 +1,40 @@
+// THE STORY of the operator: how one namespace gets what its resources say. It is told again whenever something that the
+// namespace depends on is different: a resource, a Secret, a label, a pod, or what a sidecar says that it runs.
+//
+// In: one frozen snapshot, so that every step sees the same cluster. Out: the document and the credentials for the
+// namespace's sidecars, and for the owner of every object a status that is true. `resolve`, `compile` and `statusesOf` are
+// pure and cannot fail: a user's mistake is a problem that reaches a condition, and takes out no more than what it broke.
+// What can fail is the cluster: then the queue tells this story again, later, from a newer snapshot. Nothing is written that
+// is there already, so telling it once too often costs nothing.
+import type { ObjectReference, Problem } from './api/problem.ts'
+import { type Compiled, compile } from './compile/compile.ts'
+import { resolve } from './resolve/resolve.ts'
+import type { Snapshot } from './resolve/snapshot.ts'
+import type { SidecarCounts } from './rollout/count.ts'
+import { type StatusUpdate, statusesOf } from './status/statuses.ts'
+
+/** What the story needs of the cluster; `kube/cluster.ts` is the real one. */
+export interface Cluster<Seen extends Snapshot = Snapshot> {
+  /** All that was seen at this moment, frozen. */
+  snapshot(): Seen
+  /**
+   * Makes the document the one that the namespace's sidecars get, where it is not already, and sees to it that they follow.
+   * Returns what kept it from being published: then the last one stays.
+   */
+  publish(namespace: string, compiled: Compiled, seen: Seen): Promise<Problem[]>
+  /** What the sidecars that the object concerns have said that they run. */
+  sidecarsOf(object: ObjectReference): SidecarCounts
+  writeStatuses(namespace: string, updates: readonly StatusUpdate[]): Promise<void>
+  /** RFC 3339. */
+  now(): string
+}
+
+export async function reconcile<Seen extends Snapshot>(namespace: string, cluster: Cluster<Seen>): Promise<void> {
+  const snapshot = cluster.snapshot()
+  const compiled = compile(resolve(snapshot, namespace))
+  const unpublished = await cluster.publish(namespace, compiled, snapshot)
+  const problems = [...compiled.problems, ...unpublished]
+  const { sidecarsOf } = cluster
+  const updates = statusesOf({ namespace, snapshot, problems, sidecarsOf, now: cluster.now() })
+  await cluster.writeStatuses(namespace, updates)
+}

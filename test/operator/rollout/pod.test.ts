@@ -1,0 +1,45 @@
+import { expect, test } from '@jest/globals'
+import { type RawPod, type SidecarPod, sidecarPodOf } from '../../../operator/rollout/pod.ts'
+
+const SIDECAR = [{ name: 'outrigger', image: 'outrigger:1' }]
+const RUNS = [{ name: 'outrigger', restartCount: 2, state: { running: {} } }]
+
+function pod(spec: RawPod['spec'], status: RawPod['status'], deletionTimestamp?: string): RawPod {
+  const metadata = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+  }
+  return { metadata, ...(spec && { spec }), ...(status && { status }) }
+}
+
+test.each<[name: string, raw: RawPod, expected: Partial<SidecarPod>]>([
+  [
+    'runs',
+    pod({ initContainers: SIDECAR }, { phase: 'Running', podIP: '10.0.0.1', initContainerStatuses: RUNS }),
+    { state: 'Running', admin: '10.0.0.1:8788', image: 'outrigger:1', restarts: 2 },
+  ],
+  [
+    'runs on IPv6',
+    pod({ initContainers: SIDECAR }, { phase: 'Running', podIP: 'fd00::1', initContainerStatuses: RUNS }),
+    { state: 'Running', admin: '[fd00::1]:8788' },
+  ],
+  ['was just created', pod({ initContainers: SIDECAR }, undefined), { state: 'Starting', restarts: 0 }],
+  [
+    'starts again',
+    pod({ initContainers: SIDECAR }, { podIP: '10.0.0.1', initContainerStatuses: [{ name: 'outrigger', state: {} }] }),
+    { state: 'Starting' },
+  ],
+  ['has no sidecar', pod({ initContainers: [] }, { phase: 'Running', podIP: '10.0.0.1' }), { state: 'Missing' }],
+  ['has succeeded', pod({ initContainers: SIDECAR }, { phase: 'Succeeded', podIP: '10.0.0.1' }), { state: 'Ended' }],
+  [
+    'is being deleted',
+    pod({ initContainers: SIDECAR }, { podIP: '10.0.0.1', initContainerStatuses: RUNS }, '2026-11-21T09:00:00Z'),
+    { state: 'Ended' },
+  ],
+])('a pod that %s', (_name, raw, expected) => {
+  const found = sidecarPodOf(raw)
+  expect(found).toMatchObject(expected)
+  if (found.state !== 'Running') expect(found.admin).toBeUndefined()
+})
