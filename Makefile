@@ -8,7 +8,7 @@ SOURCES = $(shell git ls-files -co --exclude-standard '*.ts')
 .DEFAULT_GOAL := help
 
 help: ## Lists what there is.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(INSTALLED): package.json package-lock.json .npmrc
 	npm ci
@@ -27,6 +27,7 @@ check: $(INSTALLED) ## Types, lint, format, architecture, drift of generated fil
 	biome check --error-on-warnings .
 	node scripts/generate-api-types.ts --check
 	node scripts/embed-quick-start.ts --check
+	node scripts/copy-crds.ts --check
 	$(JEST) test/architecture.test.ts
 
 format: $(INSTALLED) ## Formats and applies safe lint fixes.
@@ -35,15 +36,25 @@ format: $(INSTALLED) ## Formats and applies safe lint fixes.
 generate: $(INSTALLED) ## Rewrites what is derived from crds/.
 	node scripts/generate-api-types.ts
 	node scripts/embed-quick-start.ts
+	node scripts/copy-crds.ts
 
 golden: $(INSTALLED) ## Rewrites the expected output of the golden cases; read the diff.
-	GOLDEN=write $(JEST) test/operator/compile/golden
+	GOLDEN=write $(JEST) test/operator/compile/golden test/operator/inject/golden test/operator/status/golden test/charts/golden
 
 build: dist/outrigger.cjs ## Bundles the command line into dist/outrigger.cjs.
 
 dist/outrigger.cjs: $(INSTALLED) $(SOURCES)
 	node scripts/bundle.ts
 	@touch $@
+
+image: dist/outrigger.cjs ## Builds the container image and its bill of materials, without an engine; ARGS="--tag NAME:TAG".
+	node scripts/image.ts $(ARGS)
+
+demo: dist/outrigger.cjs ## Plays the demo on a cluster of its own: chart, mock provider, sample app (root, Go, containerd).
+	node test/cluster/main.ts up
+	node demo/demo.ts
+
+include test/cluster/cluster.mk
 
 bench: dist/outrigger.cjs ## Measures against nginx and writes test/bench/RESULTS.md.
 	node test/bench/bench.ts
@@ -54,4 +65,4 @@ fuzz: $(INSTALLED) ## The long runs: recorded streams at every byte, differentia
 clean: ## Removes what was built; dependencies stay.
 	rm -rf dist .cache
 
-.PHONY: help install run test check format generate golden build bench fuzz clean
+.PHONY: help install run test check format generate golden build image demo bench fuzz clean

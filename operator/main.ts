@@ -145,6 +145,8 @@ export async function startOperator({ settings, version, log }: OperatorOptions)
           sidecarImage: injection?.image,
         })
         term = own
+        // The API server cannot reach the webhook before a leader has told it the CA.
+        void certificates?.check()
         signal.addEventListener('abort', () => {
           if (term === own) term = undefined
           void own.end()

@@ -39,6 +39,12 @@ const PURE = [
   'operator/api/',
   'operator/resolve/',
   'operator/compile/',
+  'operator/render/',
+  'operator/rollout/',
+  'operator/status/',
+  'operator/inject/',
+  'operator/leader/',
+  'operator/reconcile.ts',
   'process/flag.ts',
   'sidecar/request/',
   'sidecar/stream/',
@@ -62,6 +68,7 @@ const PURE_MODULES: Readonly<Record<string, readonly string[]>> = {
   'node:path': [],
   'node:url': [],
   'node:util': ['parseArgs'],
+  'node:zlib': ['gzipSync'],
 }
 
 const AMBIENT = /^(process\..+|Date\.now|Math\.random|performance\..+|crypto\..+)$/
@@ -287,9 +294,11 @@ function machinePaths(text: string): string[] {
   return text.split('\n').filter((line) => MACHINE_PATH.test(line))
 }
 
-/** Asked of jest itself. */
+/** Asked of jest itself, for the quick tests and for those that need a cluster. */
 function listedByTheRunner(): ReadonlySet<string> {
-  const json = execFileSync(process.execPath, ['node_modules/jest/bin/jest.js', '--listTests', '--json'], { cwd: ROOT })
-  const names = JSON.parse(json.toString()) as string[]
+  const names = ['jest.config.js', 'test/cluster/jest.config.cjs'].flatMap((config) => {
+    const argv = ['node_modules/jest/bin/jest.js', '--config', config, '--listTests', '--json']
+    return JSON.parse(execFileSync(process.execPath, argv, { cwd: ROOT }).toString()) as string[]
+  })
   return new Set(names.map((name) => path.relative(ROOT, name).replaceAll(path.sep, '/')))
 }

@@ -49,7 +49,7 @@ export function certificateSecret(client: KubeClient, namespace: string, name: s
       } catch (error) {
         const status = answerStatus(error)
         const deletedSince = status === 404 && stored !== undefined
-        if (status !== 900) throw error
+        if (status !== 409 && !deletedSince) throw error
         return undefined
       }
     },
