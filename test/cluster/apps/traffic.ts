@@ -1,0 +1,92 @@
+// An application as tests need one: several callers that ask without a pause through the official OpenAI SDK as it comes, every other
+// time for a stream, and count. Nothing in it knows Outrigger. `GET /` on 8080 tells the counts as JSON; on SIGTERM it ends
+// what it has begun, prints the counts a last time, and exits, as a well-behaved application does.
+import { createServer } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import OpenAI from 'openai'
+
+const CALLERS = 4
+const PAUSE_MS = 20
+const ERRORS_MAX = 20
+const once = process.argv.includes('--once')
+
+const client = new OpenAI()
+const counts = {
+  answered: 0,
+  failed: 0,
+  /** Of the last errors. */
+  errors: [] as string[],
+  /** Answers by `x-outrigger-provider`. */
+  providers: {} as Record<string, number>,
+  /** Answers by `x-outrigger-model`. */
+  models: {} as Record<string, number>,
+  stopped: false,
+}
+
+const server = createServer((_, response) => {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(counts))
+})
+
+async function ask(stream: boolean): Promise<Response> {
+  const question = { model: 'chat', messages: [{ role: 'user' as const, content: 'How far is it to the moon?' }] }
+  if (!stream) {
+    const { data, response } = await client.chat.completions.create(question).withResponse()
+    if (data.choices[0]?.message.content) return response
+    throw new Error('an answer without content')
+  }
+  const { data, response } = await client.chat.completions.create({ ...question, stream: true }).withResponse()
+  let text = ''
+  let reason: string | null = null
+  for await (const { choices } of data) {
+    text += choices[0]?.delta.content ?? ''
+    reason = choices[0]?.finish_reason ?? reason
+  }
+  if (text !== '' && reason !== null) return response
+  throw new Error('a stream without an end')
+}
+
+async function call(stream: boolean): Promise<void> {
+  try {
+    const { headers } = await ask(stream)
+    counts.answered += 1
+    for (const name of ['provider', 'model'] as const) {
+      const value = headers.get(`x-outrigger-${name}`) ?? 'none'
+      counts[`${name}s`][value] = (counts[`${name}s`][value] ?? 0) + 1
+    }
+  } catch (error) {
+    counts.failed += 1
+    counts.errors = [...counts.errors, `${new Date().toISOString()} ${error}`].slice(-ERRORS_MAX)
+  }
+}
+
+async function keepAsking(): Promise<void> {
+  for (let number = 0; !counts.stopped; number++) {
+    await call(number % 2 === 1)
+    await sleep(PAUSE_MS)
+  }
+}
+
+/** The configuration may come a moment after the first pod of a namespace. */
+async function askUntilAnswered(): Promise<void> {
+  while (counts.answered === 0 && counts.failed < 100) {
+    await call(false)
+    await sleep(PAUSE_MS)
+  }
+}
+
+process.once('SIGTERM', () => {
+  counts.stopped = true
+})
+async function run(): Promise<void> {
+  if (once) await askUntilAnswered()
+  else {
+    server.listen(8080)
+    await Promise.all(Array.from({ length: CALLERS }, keepAsking))
+    server.close()
+    server.closeAllConnections()
+  }
+  process.stdout.write(`${JSON.stringify(counts)}\n`)
+  process.exitCode = counts.answered > 0 ? 0 : 1
+}
+
+void run()

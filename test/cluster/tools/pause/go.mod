@@ -1,0 +1,3 @@
+module outrigger.dev/test/cluster/tools/pause
+
+go 1.24
