@@ -157,7 +157,8 @@ function note({ namespace, podName, dryRun }: AdmissionRequest, injection: Injec
 async function listen(server: Server, { host, port }: Address): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  server.listen(port, host, resolve)
+  // Without a host Node takes 0.0.0.0 where the kernel has no IPv6.
+  server.listen(port, host === '::' ? undefined : host, resolve)
   await promise
   server.off('error', reject)
   return (server.address() as AddressInfo).port

@@ -25,7 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@bufbuild/cel': ['cli/files/'],
   '@kubernetes/client-node': ['operator/kube/'],
-  '@peculiar/x509': ['operator/kube/', 'operator/certificates/'],
+  '@peculiar/x509': ['operator/kube/'],
   express: ['process/admin/'],
   'http-proxy': ['sidecar/upgrade.ts'],
   'prom-client': ['process/admin/', 'sidecar/telemetry/', 'operator/metrics.ts'],
@@ -44,6 +44,7 @@ const PURE = [
   'operator/status/',
   'operator/inject/',
   'operator/leader/',
+  'operator/certificates/',
   'operator/reconcile.ts',
   'process/flag.ts',
   'sidecar/request/',

@@ -161,7 +161,8 @@ function fail(log: Log, error: unknown, response: Response): void {
 async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  server.listen(port, host, resolve)
+  // Without a host Node takes 0.0.0.0 where the kernel has no IPv6.
+  server.listen(port, host === '::' ? undefined : host, resolve)
   await promise
   server.off('error', reject)
   const address = server.address()
