@@ -52,7 +52,7 @@ image: dist/outrigger.cjs ## Builds the container image and its bill of material
 
 demo: dist/outrigger.cjs ## Plays the demo on a cluster of its own: chart, mock provider, sample app (root, Go, containerd).
 	node test/cluster/main.ts up
-	node demo/demo.ts
+	node test/cluster/demo.ts $(ARGS)
 
 include test/cluster/cluster.mk
 

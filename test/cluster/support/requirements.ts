@@ -1,5 +1,6 @@
 // What a machine needs for a cluster. In: the machine. Out: a sentence for each thing that is missing, for people. Tests that cannot
 // run say so with these sentences and count as skipped, never as passed.
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 import { networkPlugins } from './node-config.ts'
@@ -36,7 +37,14 @@ export function missingForNode(): string[] {
   const root = process.getuid?.() === 0 ? [] : ['root is needed: for network namespaces, mounts and containers']
   const plugins =
     networkPlugins() === undefined ? ['the network plugin ptp is not installed: containernetworking-plugins'] : []
-  return [...missingSystem(), ...root, ...missingPrograms(NODE), ...plugins]
+  const missing = [...missingSystem(), ...root, ...missingPrograms(NODE), ...plugins]
+  return missing.length > 0 ? missing : missingRights()
+}
+
+/** Root in a container may lack what root has. */
+function missingRights(): string[] {
+  const { status, stderr } = spawnSync('unshare', ['--net', '--mount', 'true'], { encoding: 'utf8' })
+  return status === 0 ? [] : [`this root may not make network namespaces and mounts: ${stderr.trim()}`]
 }
 
 function missingSystem(): string[] {
