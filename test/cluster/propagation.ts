@@ -52,7 +52,7 @@ try {
 }
 
 async function applyProvider(): Promise<void> {
-  const models = Array.from({ length: 2 * (CHANGES + WARM_UP) + 2 }, (_, number) => ({ name: `model-${number}` }))
+  const models = Array.from({ length: 2 * (CHANGES + WARM_UP + 1) + 1 }, (_, number) => ({ name: `model-${number}` }))
   const credentials = [{ name: 'primary', secretRef: { name: 'mock', key: 'api-key' } }]
   const metadata = { name: 'mock', namespace: NAMESPACE }
   const openAI = { baseURL: `http://mock.${NAMESPACE}.svc:8789/v1` }

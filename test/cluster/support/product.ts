@@ -1,6 +1,7 @@
 // Outrigger itself on a test's cluster: its image, built from these sources, and its chart. In: a cluster. Out: helm, and pods that
 // ask through it. Every file's tests install it anew and take it away, so that none inherits another's state.
 import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -61,6 +62,24 @@ async function provide(cluster: Cluster, name: string, flags: readonly string[])
     return reference
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** SIGKILL for the processes of these pods: their containers start again, and nobody was told. Throws when there are none. */
+export function killOperators(...podNames: readonly string[]): void {
+  const wanted = podNames.map((name) => `OUTRIGGER_POD_NAME=${name}`)
+  const found = readdirSync('/proc').filter(
+    (pid) => /^\d+$/.test(pid) && wanted.some((word) => environment(pid).includes(word)),
+  )
+  if (found.length < podNames.length) throw new Error(`no processes of ${podNames.join(', ')}`)
+  for (const pid of found) process.kill(Number(pid), 'SIGKILL')
+}
+
+function environment(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+  } catch {
+    return []
   }
 }
 
