@@ -14,7 +14,7 @@ cluster-image: $(INSTALLED) ## Imports an image archive; TAR=FILE.
 	@$(CLUSTER) image $(TAR)
 
 cluster-propagation: $(INSTALLED) ## Measures how fast a change arrives, and writes docs/propagation.md.
-	@$(CLUSTER) exec node test/cluster/propagation.ts
+	@$(CLUSTER) exec node test/cluster/propagation.ts $(ARGS)
 
 test-cluster: $(INSTALLED) ## Runs the tests on a real cluster; ARGS=PATTERN for some.
 	@$(CLUSTER) test $(ARGS)

@@ -13,9 +13,11 @@ import { attachCluster } from './support/cluster.ts'
 import { eventually } from './support/patience.ts'
 import { createRelease, provideImages } from './support/product.ts'
 
-const CHANGES = 60
+/** Fewer to try the script itself: `node test/cluster/propagation.ts 2`. */
+const CHANGES = Number(process.argv[2] ?? 60)
 const WARM_UP = 3
 const NAMESPACE = 'propagation'
+const EDGES_MS = [50, 100, 150, 200, 250, 300, 400, 500, 700, 1000, 2000, Number.POSITIVE_INFINITY]
 const PAGE = path.join(import.meta.dirname, '../../docs/propagation.md')
 
 interface Series {
@@ -159,8 +161,6 @@ function quantile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN
 }
-
-const EDGES_MS = [50, 100, 150, 200, 250, 300, 400, 500, 700, 1000, 2000, Number.POSITIVE_INFINITY]
 
 function histogram({ pods, each }: Series): string {
   const lines = EDGES_MS.map((edge, i) => {
