@@ -5,7 +5,7 @@
 // is added while it is worked on, once more afterwards, because the work may have read what was there before. Work that
 // fails is repeated after 5 ms · 2ⁿ, at most 1000 s, until it succeeds; only here are the cluster's troubles caught. Whoever
 // adds a failing key has news, so it runs at once; the count of its failures stands until it succeeds. The queue holds keys
-// and never objects: work reads what is true when it runs. A queue package was rejected: none knows "again afterwards".
+// and never objects, so that work reads what is true when it runs.
 import { type SetTimer, setTimer } from './kube/timer.ts'
 
 export interface QueueOptions {

@@ -4,7 +4,7 @@
 // by its answer, its deadline, its signal or close(). Answers are bounded in bytes. It never retries what may have been
 // done (only a GET that met a kept-alive socket which the server had closed), caches nothing and knows no kinds: what to do
 // about an error is its caller's. The library's typed clients were rejected: they copy every object through models that drop
-// fields which they do not know, and open a TLS connection per call. Importing the library costs 80 MB as modules and 36 MB
+// fields which they do not know, and open a TLS connection per call. Importing the library costs 78 MB as modules and 36 MB
 // in a bundle (measured, Node 26.10, of 42 MB for Node alone), and the same when only its config module is imported, which
 // imports all the models; so it stays in the operator's own bundle.
 import http from 'node:http'
@@ -274,7 +274,8 @@ async function refusal(request: KubeRequest, answer: http.IncomingMessage): Prom
 function kubeError(request: KubeRequest, error: unknown): unknown {
   if (error instanceof KubeError) return error
   if (error instanceof EventFailure) return error.cause
-  const { message } = error as Error
+  // Node's word for an answer whose connection died.
+  const message = (error as Error).message.replace(/^aborted$/, 'the connection died')
   const reason =
     error instanceof SyntaxError ? 'InvalidAnswer' : error instanceof RangeError ? 'TooLarge' : 'ConnectionFailed'
   return new KubeError(`${described(request)}: ${message}`, { status: 0, reason, cause: error })

@@ -7,7 +7,7 @@
 // reports differences only. Changes may be merged, as in any watch of Kubernetes: who needs every version in between is
 // wrong here. The library's ListWatch was rejected: it gives up on errors of lists and of the network. Lists ask for the
 // newest state (no resourceVersion) and not, as client-go's first list does, for any state (`0`): after a restart an API
-// server that lags would have the operator publish yesterday's configuration; and API servers answer from memory either way.
+// server that lags would have the operator publish yesterday's configuration, and API servers of today answer both from memory.
 import type { Log } from '../../process/log.ts'
 import { type BackoffLimits, backoffMs } from './backoff.ts'
 import { type KubeClient, KubeError, type KubeRequest, type WatchEvent } from './client.ts'
@@ -116,6 +116,8 @@ class ListAndWatch<Stored> implements Reflector<Stored> {
   #version: string | undefined
   /** Failures in a row. */
   #setbacks = 0
+  /** One of them was a version that is too old. */
+  #expired = false
   #lastContact: number
 
   constructor(options: ReflectorOptions<Stored>) {
@@ -193,7 +195,7 @@ class ListAndWatch<Stored> implements Reflector<Stored> {
     } finally {
       silence.end()
       this.#closing.signal.removeEventListener('abort', onClose)
-      if (this.#options.now() - began >= this.#limits.steadyWatchMs) this.#setbacks = 0
+      if (this.#options.now() - began >= this.#limits.steadyWatchMs) this.#forgive()
     }
     const livedMs = this.#options.now() - began
     if (livedMs < this.#limits.shortWatchMs) throw invalidAnswer('the end of a watch that had just begun')
@@ -226,7 +228,7 @@ class ListAndWatch<Stored> implements Reflector<Stored> {
     this.#advance(object.metadata.resourceVersion)
     const change = this.#guard('an object could not be read', keyOf(object), () => this.#store.apply(type, object))
     if (change === undefined) return
-    this.#setbacks = 0
+    this.#forgive()
     this.#report(change)
   }
 
@@ -257,17 +259,26 @@ class ListAndWatch<Stored> implements Reflector<Stored> {
     }
   }
 
+  #forgive(): void {
+    this.#setbacks = 0
+    this.#expired = false
+  }
+
   async #waitOut(error: unknown): Promise<void> {
     const expired = isExpired(error)
     if (expired || isAboutTheVersion(error)) this.#version = undefined
-    const earlier = this.#setbacks++
-    const { retryAfterMs } = error as KubeError
-    const delayMs =
-      expired && earlier === 0 ? 0 : backoffMs(this.#limits, { earlier, retryAfterMs, draw: this.#options.random() })
+    // After a restart a server has no history: the list that it wants then need not wait, or not the first time.
+    const delayMs = expired && !this.#expired ? 0 : this.#nextBackoffMs(error)
+    this.#expired ||= expired
     const fields = { ...this.#fields(), error: (error as Error).message, retryInMs: delayMs }
     if (expired) this.#options.log.info('the server no longer has the history that a watch asked for', fields)
     else this.#options.log.warn('lost touch with the API server', fields)
     await this.#backoff.wait(delayMs)
+  }
+
+  #nextBackoffMs(error: unknown): number {
+    const { retryAfterMs } = error as KubeError
+    return backoffMs(this.#limits, { earlier: this.#setbacks++, retryAfterMs, draw: this.#options.random() })
   }
 
   #watchRequest(from: string): KubeRequest {
