@@ -9,7 +9,7 @@ export const INJECT_LABEL = 'outrigger.dev/inject'
 /** On an injected pod: the version of Outrigger that injected it. */
 export const INJECTED_ANNOTATION = 'outrigger.dev/injected'
 
-/** On a published object: the revision that it holds. On a pod: the one that the operator last nudged it for. */
+/** On a published ConfigMap: the revision that it holds. On a pod: the one that the operator last nudged it for. */
 export const REVISION_ANNOTATION = 'outrigger.dev/revision'
 
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by'

@@ -17,16 +17,22 @@ export interface OperatorMetrics {
   /** A sidecar runs a document, this long after it was published. */
   rolledOut(sinceMs: number): void
   admitted(result: 'Injected' | 'Unchanged' | 'Refused' | 'Failed'): void
-  /** Replaces what was said of the namespace; counts absent: it is gone. */
+  /** Replaces what was said of the namespace; counts absent: it has no sidecars. */
   namespace(name: string, problems: readonly Problem[], sidecars: SidecarCounts | undefined): void
+  /** Whoever leads next tells of the namespaces. */
+  termEnded(): void
 }
 
 const SIDECAR_STATES = ['current', 'outdated', 'unreachable', 'missing', 'imageOutdated'] as const
 
+/** Of the process: memory, CPU, event loop. */
+export function collectProcessMetrics({ registry }: OperatorMetrics): void {
+  collectDefaultMetrics({ register: registry })
+}
+
 export function createOperatorMetrics(version: string, state: OperatorState): OperatorMetrics {
   const registry = new Registry()
   const registers = [registry]
-  collectDefaultMetrics({ register: registry })
   gauge('outrigger_operator_info', 'Always 1; the version is a label.', ['version']).set({ version }, 1)
   collected('outrigger_operator_leader', '1 on the replica that writes.', () => (state.leads() ? 1 : 0))
   collected('outrigger_operator_queue_depth', 'Namespaces that wait to be reconciled.', state.queued)
@@ -80,12 +86,18 @@ export function createOperatorMetrics(version: string, state: OperatorState): Op
       // Those of others' providers are told where they are.
       const own = found.filter(({ object }) => object.namespace === name)
       for (const { object, reason } of own) problems.inc({ ...object, reason })
-      reported.set(name, own)
+      if (own.length === 0) reported.delete(name)
+      else reported.set(name, own)
       for (const each of SIDECAR_STATES) {
         const labels = { namespace: name, state: each }
         if (counts === undefined) sidecars.remove(labels)
         else sidecars.set(labels, counts[each])
       }
+    },
+    termEnded() {
+      problems.reset()
+      sidecars.reset()
+      reported.clear()
     },
   }
 

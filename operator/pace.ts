@@ -1,14 +1,38 @@
 // How fast and how many at once: what keeps the operator from being the API server's, or a network's, worst client.
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from './kube/clock.ts'
 
-/** Resolves when one more may go; so many a second on average, and at most a second's worth in one burst. */
-export function createRateLimit(perSecond: number, now: () => number): () => Promise<void> {
+export interface RateLimit {
+  /** Resolves when one more may go, or at once when it is closed. */
+  turn(): Promise<void>
+  /** Nobody waits any more. */
+  close(): void
+}
+
+/** So many a second on average, and at most a second's worth in one burst. */
+export function createRateLimit(perSecond: number, { uptime, startTimer }: Omit<Clock, 'now'>): RateLimit {
+  const waiting = new Set<() => void>()
   let nextMs = Number.NEGATIVE_INFINITY
-  return async () => {
-    const nowMs = now()
-    nextMs = Math.max(nextMs, nowMs - 1_000) + 1_000 / perSecond
-    const waitMs = nextMs - nowMs
-    if (waitMs > 0) await sleep(waitMs, undefined, { ref: false })
+  let closed = false
+  return {
+    async turn() {
+      const nowMs = uptime()
+      nextMs = Math.max(nextMs, nowMs - 1_000) + 1_000 / perSecond
+      const waitMs = nextMs - nowMs
+      if (waitMs <= 0 || closed) return
+      await new Promise<void>((resolve) => {
+        const go = (): void => {
+          waiting.delete(go)
+          cancel()
+          resolve()
+        }
+        const cancel = startTimer(go, waitMs)
+        waiting.add(go)
+      })
+    },
+    close() {
+      closed = true
+      for (const go of [...waiting]) go()
+    },
   }
 }
 

@@ -13,7 +13,7 @@ export interface AppliedObject {
 
 /** The object as it is then. `object` may hold only what the operator owns. Throws KubeError. */
 export function applyObject<Answer>(
-  client: KubeClient,
+  client: Pick<KubeClient, 'request'>,
   resource: Resource,
   object: AppliedObject,
   subresource?: 'status',

@@ -160,7 +160,7 @@ class WebhookCertificates implements Certificates {
       if (this.#closing.signal.aborted) return
       this.#complain(this.#adopt(stored?.content, configuration) ?? serviceProblem(configuration, this.#service))
       this.#watches.secret.open(stored?.shell.metadata.resourceVersion)
-      this.#watches.configuration.open(configuration?.metadata.resourceVersion)
+      if (this.#readsConfiguration()) this.#watches.configuration.open(configuration?.metadata.resourceVersion)
     } catch (error) {
       if (!this.#closing.signal.aborted) this.#complain(messageOf(error))
     }
@@ -168,16 +168,19 @@ class WebhookCertificates implements Certificates {
 
   /** Reads both objects, and writes what is this process's to write. */
   async #settle(): Promise<Seen> {
-    const { mode, webhookConfiguration, isLeader } = this.#options
+    const { mode, isLeader } = this.#options
     const { secret, configuration: access, limits } = this.#objects
     const stored = await secret.read(limits)
     // Nothing else is needed to begin: what may fail comes after it.
     if (this.#held === undefined && stored !== undefined) this.#adopt(stored.content, undefined)
-    const unread = mode === 'CertManager' || webhookConfiguration === ''
-    const configuration = unread ? undefined : await access.read(limits)
+    const configuration = this.#readsConfiguration() ? await access.read(limits) : undefined
     if (mode === 'SelfSigned') return this.#rotation.advance({ stored, configuration }, this.#held?.content)
     if (stored === undefined || !isLeader()) return { stored, configuration }
     return { stored, configuration: await writeBundle(configuration, stored.content, this.#objects) }
+  }
+
+  #readsConfiguration(): boolean {
+    return this.#options.mode !== 'CertManager' && this.#options.webhookConfiguration !== ''
   }
 
   /** Gives what is wrong, for people. */

@@ -8,7 +8,7 @@ import type { OneObject } from './one-object.ts'
 export interface HintWatch {
   /**
    * Unless it is open: watches from what was read, so that the first event is news and not what made it be read. Without a
-   * resourceVersion, which is an object that is not there, nothing is watched.
+   * resourceVersion the object was not there, and its coming is the first event.
    */
   open(resourceVersion: string | undefined): void
   close(): void
@@ -26,7 +26,7 @@ export function createHintWatch({
   let current: AbortController | undefined
   return {
     open(resourceVersion) {
-      if (current !== undefined || resourceVersion === undefined) return
+      if (current !== undefined) return
       const watch = new AbortController()
       current = watch
       object

@@ -212,7 +212,8 @@ class Election implements LeaderElection {
   }
 
   #watchForRelease(): void {
-    if (!this.#term && !this.#closing.signal.aborted) this.#watch.open(this.#sighting?.lease.metadata.resourceVersion)
+    if (this.#term || this.#closing.signal.aborted || this.#sighting === undefined) return
+    this.#watch.open(this.#sighting.lease.metadata.resourceVersion)
   }
 
   async #leave(): Promise<void> {

@@ -20,8 +20,8 @@ export interface OneObject<Content> {
   replace(content: Content, limits: RequestLimits): Promise<Content>
   /** Operations as in RFC 6902. */
   patch(operations: readonly unknown[], limits: RequestLimits): Promise<Content>
-  /** What happens to it after `resourceVersion`. */
-  watch(resourceVersion: string, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>
+  /** What happens to it after `resourceVersion`; without one, what there is comes first. */
+  watch(resourceVersion: string | undefined, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>
 }
 
 export function oneObject<Content>(
@@ -49,7 +49,8 @@ export function oneObject<Content>(
     patch: (body, limits) =>
       send({ method: 'PATCH', path, query, body, contentType: 'application/json-patch+json' }, limits),
     watch(resourceVersion, onEvent, signal) {
-      const filter = { fieldSelector: `metadata.name=${name}`, resourceVersion }
+      const since: Record<string, string> = resourceVersion === undefined ? {} : { resourceVersion }
+      const filter = { fieldSelector: `metadata.name=${name}`, ...since }
       return client.watch({ method: 'GET', path: collection, query: filter }, onEvent, signal)
     },
   }

@@ -82,7 +82,7 @@ const LIMITS: ReflectorLimits = {
   shortWatchMs: 1000,
   steadyWatchMs: 10_000,
   backoffFirstMs: 800,
-  backoffMaxMs: 30_000,
+  backoffMaxMs: 10_000,
   retryAfterMaxMs: 300_000,
 }
 

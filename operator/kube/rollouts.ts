@@ -6,24 +6,25 @@
 // the sidecar only: that a pod was nudged is no proof of anything. A fixed wait in place of asking was rejected: the
 // kubelet's delay has no bound that would make it true.
 import { REVISION_ANNOTATION } from '../../contract/names.ts'
-import type { SidecarConfig } from '../../contract/sidecar-config.ts'
 import type { Log } from '../../process/log.ts'
+import { createSlots } from '../pace.ts'
 import type { NamespaceRollout, PodRollout, Report } from '../rollout/count.ts'
-import { type Fingerprint, fingerprintOf, sameFor } from '../rollout/fingerprint.ts'
-import type { SidecarPod } from '../rollout/pod.ts'
+import { type Fingerprint, sameFor } from '../rollout/fingerprint.ts'
+import { isSamePod, type SidecarPod } from '../rollout/pod.ts'
 import { nextAskMs, nudgeIsDue, type Pace, type Progress, type Standing } from '../rollout/schedule.ts'
 import type { KubeClient, KubeError } from './client.ts'
+import type { Clock } from './clock.ts'
 import { PODS, pathOf } from './resource.ts'
 
 export interface RolloutsOptions {
-  client: KubeClient
+  client: Pick<KubeClient, 'request'>
   /** Revision that the sidecar at `HOST:PORT` runs, null before its first; rejects when it cannot be asked. */
   ask(admin: string): Promise<string | null>
   /** Resolves when one more nudge may be sent. */
   nudgeTurn(): Promise<void>
   /** Above so many pods for one change of one namespace, nobody is nudged. */
   nudgePodsMax: number
-  now(): number
+  clock: Clock
   random(): number
   /** What is known of the namespace's pods is different from before. */
   onChange(namespace: string): void
@@ -38,10 +39,14 @@ interface Entry {
   report: Report | undefined
   /** What the pod is taken to run: what it said last, else what was there when it came, else what it was nudged for. */
   runs: Fingerprint | undefined
+  /** What the API server took the last nudge for. */
+  nudgedFor: Fingerprint | undefined
   sinceMs: number
+  /** When the first nudge since then was answered: a thousand take their time, and it is from there that the next one counts. */
+  nudgedMs: number | undefined
   nudges: number
   pace: Pace
-  timer: NodeJS.Timeout | undefined
+  cancelTimer: () => void
   /** One step at a time; `Again`: something changed during it. */
   step: 'Idle' | 'Running' | 'Again'
 }
@@ -50,14 +55,18 @@ interface Namespace {
   wanted: Fingerprint | undefined
   /** By revision, oldest first: what a sidecar that is behind may still run. */
   known: Map<string, Fingerprint>
+  /** By name. */
   entries: Map<string, Entry>
 }
 
 const KNOWN_MAX = 64
+/** The rate alone would let them pile up at an API server that is slow. */
+const NUDGES_AT_ONCE = 16
 
 export class Rollouts {
   readonly #options: RolloutsOptions
   readonly #namespaces = new Map<string, Namespace>()
+  readonly #inSlot = createSlots(NUDGES_AT_ONCE)
   #closed = false
 
   constructor(options: RolloutsOptions) {
@@ -73,55 +82,80 @@ export class Rollouts {
     return [...this.#namespaces.keys()]
   }
 
+  /** Whether the namespace has pods that are not over. */
+  hasPods(namespace: string): boolean {
+    return this.#entriesOf(namespace).some(({ pod }) => pod.state !== 'Ended')
+  }
+
+  /** Whether every sidecar that is to be asked was asked once. */
+  areAsked(): boolean {
+    return [...this.#namespaces.values()].every(
+      ({ wanted, entries }) =>
+        wanted === undefined ||
+        [...entries.values()].every(({ pod, report }) => pod.state !== 'Running' || report !== undefined),
+    )
+  }
+
   /** A pod came or is different. */
   setPod(pod: SidecarPod): void {
     const namespace = this.#namespace(pod.namespace)
     const before = namespace.entries.get(pod.name)
-    const sameProcess =
-      before?.pod.uid === pod.uid && before.pod.restarts === pod.restarts && before.pod.state === pod.state
-    const entry = sameProcess ? before : createEntry(pod, namespace.wanted, this.#options.now())
-    entry.pod = pod
-    if (entry !== before) {
-      clearTimeout(before?.timer)
-      namespace.entries.set(pod.name, entry)
+    if (before !== undefined && isSamePod(before.pod, pod)) return
+    if (before !== undefined && isSameProcess(before.pod, pod)) before.pod = pod
+    else {
+      before?.cancelTimer()
+      namespace.entries.set(pod.name, createEntry(pod, namespace.wanted, this.#options.clock.uptime()))
     }
-    this.#wake(entry)
+    this.#wake(namespace.entries.get(pod.name))
     this.#options.onChange(pod.namespace)
   }
 
-  removePod(namespace: string, name: string): void {
-    const entries = this.#namespaces.get(namespace)?.entries
-    clearTimeout(entries?.get(name)?.timer)
-    if (entries?.delete(name)) this.#options.onChange(namespace)
+  removePod(name: string, podName: string): void {
+    const namespace = this.#namespaces.get(name)
+    namespace?.entries.get(podName)?.cancelTimer()
+    if (!namespace?.entries.delete(podName)) return
+    this.#dropEmpty(name)
+    this.#options.onChange(name)
   }
 
-  /** The namespace's objects now hold this document. Those that it concerns are nudged, beginning at once. */
-  publish(name: string, config: SidecarConfig): void {
+  /**
+   * The namespace's objects now hold this document. Those that it concerns are nudged, beginning at once. `Unchanged`: the
+   * objects held it before: who has not been asked yet is asked first, as most have it.
+   */
+  publish(name: string, wanted: Fingerprint, outcome: 'Written' | 'Unchanged'): void {
     const namespace = this.#namespace(name)
-    if (namespace.wanted?.revision === config.revision) return
-    const wanted = fingerprintOf(config)
+    const before = namespace.wanted
+    const isSame = before?.revision === wanted.revision
+    if (isSame && outcome === 'Unchanged') return
     namespace.wanted = wanted
     remember(namespace.known, wanted)
-    const concerned = [...namespace.entries.values()].filter(({ pod, runs }) => !sameFor(pod.labels, runs, wanted))
-    const pace = concerned.length > this.#options.nudgePodsMax ? 'Eventual' : 'Nudged'
-    const sinceMs = this.#options.now()
-    for (const entry of concerned) {
-      Object.assign(entry, { sinceMs, nudges: 0, pace })
-      this.#wake(entry)
+    const running = [...namespace.entries.values()].filter(({ pod }) => pod.state === 'Running')
+    for (const entry of running) {
+      if (outcome === 'Unchanged' && entry.report === undefined) entry.runs ??= wanted
+      // The same again is written when somebody had changed it, and sidecars may run what was there in between.
+      if (isSame) entry.runs = undefined
     }
+    const concerned = running.filter(({ pod, runs }) => {
+      // Who was about to follow the last document may still do so.
+      return !sameFor(pod.labels, runs, wanted) || (before !== undefined && !sameFor(pod.labels, runs, before))
+    })
+    const pace = concerned.length > this.#options.nudgePodsMax ? 'Eventual' : 'Nudged'
+    const sinceMs = this.#options.clock.uptime()
+    for (const entry of concerned) Object.assign(entry, { sinceMs, nudgedMs: undefined, nudges: 0, pace })
+    for (const entry of before === undefined ? running : concerned) this.#wake(entry)
+    this.#options.onChange(name)
   }
 
   /** Nothing is published to the namespace any more. */
   withdraw(name: string): void {
     const namespace = this.#namespaces.get(name)
     if (namespace !== undefined) namespace.wanted = undefined
+    this.#dropEmpty(name)
   }
 
   close(): void {
     this.#closed = true
-    for (const { entries } of this.#namespaces.values()) {
-      for (const { timer } of entries.values()) clearTimeout(timer)
-    }
+    for (const name of this.#namespaces.keys()) for (const entry of this.#entriesOf(name)) entry.cancelTimer()
   }
 
   #namespace(name: string): Namespace {
@@ -132,9 +166,18 @@ export class Rollouts {
     return created
   }
 
-  #wake(entry: Entry): void {
-    clearTimeout(entry.timer)
-    if (this.#closed) return
+  #entriesOf(name: string): Entry[] {
+    return [...(this.#namespaces.get(name)?.entries.values() ?? [])]
+  }
+
+  #dropEmpty(name: string): void {
+    const namespace = this.#namespaces.get(name)
+    if (namespace?.wanted === undefined && namespace?.entries.size === 0) this.#namespaces.delete(name)
+  }
+
+  #wake(entry: Entry | undefined): void {
+    if (entry === undefined || this.#closed) return
+    entry.cancelTimer()
     if (entry.step !== 'Idle') entry.step = 'Again'
     else void this.#run(entry)
   }
@@ -149,32 +192,43 @@ export class Rollouts {
     if (progress === undefined) return
     // Spread, so that a thousand pods are not asked in one moment again and again.
     const waitMs = nextAskMs(progress) * (1 + this.#options.random() / 4)
-    entry.timer = setTimeout(() => this.#wake(entry), waitMs)
+    entry.cancelTimer = this.#options.clock.startTimer(() => this.#wake(entry), waitMs)
   }
 
   async #step(entry: Entry): Promise<void> {
+    if (this.#nudgeIsDue(entry)) await this.#inSlot(() => this.#nudgeInTurn(entry))
+    await this.#ask(entry)
+  }
+
+  async #nudgeInTurn(entry: Entry): Promise<void> {
+    // It may have followed by itself while it waited.
+    if (!this.#nudgeIsDue(entry)) return
+    await this.#options.nudgeTurn()
+    await this.#nudge(entry)
+  }
+
+  #nudgeIsDue(entry: Entry): boolean {
     const progress = this.#progress(entry)
-    if (progress === undefined) return
-    if (nudgeIsDue(progress)) await this.#nudge(entry)
-    if (this.#progress(entry) !== undefined) await this.#ask(entry)
+    return progress !== undefined && nudgeIsDue(progress)
   }
 
   /** Undefined where there is nothing to do: the pod is gone or has no sidecar that runs, or nothing was published. */
-  #progress({ pod, report, runs, sinceMs, nudges, pace }: Entry): Progress | undefined {
+  #progress(entry: Entry): Progress | undefined {
+    const { pod, report, runs, sinceMs, nudgedMs = sinceMs, nudges, pace } = entry
     const namespace = this.#namespaces.get(pod.namespace)
     if (this.#closed || pod.state !== 'Running' || namespace?.wanted === undefined) return undefined
-    if (namespace.entries.get(pod.name)?.pod !== pod) return undefined
+    if (namespace.entries.get(pod.name) !== entry) return undefined
     const same = sameFor(pod.labels, runs, namespace.wanted)
     const standing: Standing = !same ? 'Outdated' : report?.kind === 'Runs' ? 'Current' : 'Assumed'
-    return { sinceMs: this.#options.now() - sinceMs, nudges, standing, pace }
+    return { sinceMs: this.#options.clock.uptime() - nudgedMs, nudges, standing, pace }
   }
 
   async #nudge(entry: Entry): Promise<void> {
-    const { client, nudgeTurn, onNudge, log } = this.#options
-    const { namespace, name } = entry.pod
-    await nudgeTurn()
+    const { client, clock, onNudge, log } = this.#options
+    const { namespace, name, uid } = entry.pod
     const wanted = this.#namespaces.get(namespace)?.wanted
-    if (wanted === undefined || this.#closed) return
+    // Its turn may have come late.
+    if (wanted === undefined || !this.#nudgeIsDue(entry)) return
     entry.nudges++
     try {
       await client.request({
@@ -182,29 +236,39 @@ export class Rollouts {
         path: pathOf(PODS, { namespace, name }),
         contentType: 'application/merge-patch+json',
         // With the uid, so that another pod of the same name is left alone.
-        body: { metadata: { uid: entry.pod.uid, annotations: { [REVISION_ANNOTATION]: nudgeText(wanted, entry) } } },
+        body: { metadata: { uid, annotations: { [REVISION_ANNOTATION]: nudgeText(wanted, clock.now()) } } },
       })
+      entry.nudgedFor = wanted
       onNudge('Sent')
-      // Nothing better is known of a sidecar that cannot be asked.
-      if (entry.report?.kind === 'Unreachable') entry.runs = wanted
     } catch (error) {
       const { status } = error as KubeError
-      if (status === 404 || status === 409) return
+      if (status === 404 || status === 409 || this.#closed) return
       onNudge('Failed')
       log.warn('a pod could not be nudged; it follows at its next sync', { namespace, pod: name, error })
+    } finally {
+      // Else another document came meanwhile, for which it was not nudged yet.
+      if (entry.nudges > 0) entry.nudgedMs ??= clock.uptime()
     }
   }
 
   async #ask(entry: Entry): Promise<void> {
-    const { pod, report: before } = entry
-    const report = await this.#reportOf(pod)
-    if (entry.pod.uid !== pod.uid) return
-    const wasCurrent = this.#progress(entry)?.standing === 'Current'
+    const before = this.#progress(entry)
+    if (before === undefined) return
+    const report = await this.#reportOf(entry.pod)
+    if (this.#progress(entry) === undefined) return
+    const { pod, report: earlier } = entry
     entry.report = report
     if (report.kind === 'Runs') entry.runs = report.running
-    const progress = this.#progress(entry)
-    if (progress?.standing === 'Current' && !wasCurrent && entry.nudges > 0) this.#options.onCurrent(progress.sinceMs)
-    if (!sameReport(before, report)) this.#options.onChange(pod.namespace)
+    // Nothing better is known of a sidecar that cannot be asked.
+    else if (this.#isNudgedForWanted(entry)) entry.runs = entry.nudgedFor
+    const now = this.#progress(entry)
+    if (now?.standing === 'Current' && before.standing !== 'Current' && now.nudges > 0)
+      this.#options.onCurrent(this.#options.clock.uptime() - entry.sinceMs)
+    if (!sameReport(earlier, report)) this.#options.onChange(pod.namespace)
+  }
+
+  #isNudgedForWanted({ nudgedFor, pod }: Entry): boolean {
+    return nudgedFor !== undefined && nudgedFor === this.#namespaces.get(pod.namespace)?.wanted
   }
 
   async #reportOf({ namespace, admin }: SidecarPod): Promise<Report> {
@@ -217,16 +281,23 @@ export class Rollouts {
   }
 }
 
+/** Another process must be asked anew. */
+function isSameProcess(a: SidecarPod, b: SidecarPod): boolean {
+  return a.uid === b.uid && a.restarts === b.restarts && a.state === b.state
+}
+
 function createEntry(pod: SidecarPod, wanted: Fingerprint | undefined, nowMs: number): Entry {
-  // A pod that starts mounts what is there.
   return {
     pod,
     report: undefined,
+    // A pod that starts mounts what is there.
     runs: wanted,
+    nudgedFor: undefined,
     sinceMs: nowMs,
+    nudgedMs: undefined,
     nudges: 0,
     pace: 'Nudged',
-    timer: undefined,
+    cancelTimer: () => {},
     step: 'Idle',
   }
 }
@@ -243,9 +314,9 @@ function remember(known: Map<string, Fingerprint>, fingerprint: Fingerprint): vo
   if (known.size > KNOWN_MAX && oldest !== undefined) known.delete(oldest)
 }
 
-/** Differs from nudge to nudge: a patch that changes nothing is no event for the kubelet. */
-function nudgeText({ revision }: Fingerprint, { nudges }: Entry): string {
-  return nudges === 1 ? revision : `${revision}/${nudges}`
+/** Differs from nudge to nudge, whoever leads: a patch that changes nothing is no event for the kubelet. */
+function nudgeText({ revision }: Fingerprint, nowMs: number): string {
+  return `${revision}/${Math.trunc(nowMs).toString(36)}`
 }
 
 function sameReport(a: Report | undefined, b: Report): boolean {

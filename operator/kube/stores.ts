@@ -1,6 +1,7 @@
 // What the operator knows of the cluster, on every replica: the watched resources and the Secrets that they refer to, as
 // frozen snapshots, and which namespaces a change concerns. A follower keeps it too, so that a new leader begins at once.
 // Nothing is written from here.
+import { CREDENTIALS_SECRET } from '../../contract/names.ts'
 import type { SecretValue } from '../../contract/secret.ts'
 import type { Log } from '../../process/log.ts'
 import type { SecretKeyReference } from '../resolve/inputs.ts'
@@ -8,13 +9,16 @@ import { referencedSecrets } from '../resolve/referenced-secrets.ts'
 import type { Snapshot } from '../resolve/snapshot.ts'
 import type { SidecarPod } from '../rollout/pod.ts'
 import type { KubeClient } from './client.ts'
+import type { Clock } from './clock.ts'
 import type { Change } from './object-store.ts'
 import type { OwnKind } from './publisher.ts'
 import { type ReadSecret, SecretReader } from './secret-reader.ts'
-import { startWatches, type Version, type Watches } from './watches.ts'
+import { type SeenProvider, type SeenRoute, startWatches, type Version, type Watches } from './watches.ts'
 
 /** A snapshot with the values of the Secrets in it. */
 export interface ValuedSnapshot extends Snapshot {
+  readonly providers: readonly SeenProvider[]
+  readonly routes: readonly SeenRoute[]
   secretValue(reference: SecretKeyReference): SecretValue | undefined
 }
 
@@ -27,9 +31,7 @@ export interface StoresOptions {
   onPod(change: Change<SidecarPod>): void
   /** One of the objects that the operator itself wrote. */
   onOwnObject(kind: OwnKind, change: Change<Version>): void
-  /** An LLMProvider or LLMRoute is gone. */
-  onGone(uid: string | undefined): void
-  now(): number
+  clock: Clock
   random(): number
   log: Log
 }
@@ -38,51 +40,53 @@ export interface Stores {
   readonly watches: Watches
   /** Resolves when all was listed and every Secret that is referenced was read. */
   readonly ready: Promise<void>
+  /** Resolves when no Secret that is referenced is still being read; a snapshot that is taken then shows nothing half. */
+  settled(): Promise<void>
+  isSettled(): boolean
   /** The same object as long as nothing has changed. */
   snapshot(): ValuedSnapshot
   /** Those with resources, with pods that ask for a sidecar, or with objects of the operator's own. */
   namespaces(): ReadonlySet<string>
+  /** Whether something can be created in the namespace: it is there, and not about to go. */
+  isOpen(namespace: string): boolean
+  /** By `namespace/name`; undefined for what is not the operator's own. */
+  ownVersion(kind: OwnKind, key: string): string | undefined
   close(): Promise<void>
 }
 
 export function startStores(options: StoresOptions): Stores {
   let snapshot: ValuedSnapshot | undefined
-  const affectAll = (): void => {
-    for (const namespace of stores.namespaces()) options.onAffected(namespace)
-  }
   const secrets = new SecretReader({
-    client: options.client,
+    ...options,
     versionOf: (key) => watches.secretVersions.get(key)?.version,
     onChange: () => {
       snapshot = undefined
       affectAll()
     },
-    log: options.log,
   })
-  const wantSecrets = (): void => secrets.want(new Set(watches.providers.all().flatMap(referencedSecrets)))
+  const wantSecrets = onceInATurn(() => secrets.want(new Set(watches.providers.all().flatMap(referencedSecrets))))
+  const affectAll = onceInATurn(() => {
+    for (const namespace of stores.namespaces()) options.onAffected(namespace)
+  })
+  const affectOne = ({ key }: Change<unknown>): void => {
+    snapshot = undefined
+    options.onAffected(key.split('/')[0] ?? '')
+  }
   const watches = startWatches({
     ...options,
     on: {
       provider: (change) => {
-        snapshot = undefined
+        affectOne(change)
+        if (!isNews(change)) return
         wantSecrets()
-        if (isNews(change)) affectAll()
-        else options.onAffected(namespaceOf(change))
-        noteGone(change, options)
+        affectAll()
       },
-      route: (change) => {
-        snapshot = undefined
-        options.onAffected(namespaceOf(change))
-        noteGone(change, options)
-      },
-      namespace: ({ key }) => {
-        snapshot = undefined
-        options.onAffected(key)
-      },
+      route: affectOne,
+      namespace: affectOne,
       pod: options.onPod,
       secret: (change) => {
         secrets.noticed(change.key)
-        options.onOwnObject('Secret', change)
+        if (isOwnSecret(change)) options.onOwnObject('Secret', change)
       },
       configMap: (change) => options.onOwnObject('ConfigMap', change),
     },
@@ -90,21 +94,40 @@ export function startStores(options: StoresOptions): Stores {
   const stores: Stores = {
     watches,
     ready: watches.synced.then(() => secrets.settled()),
+    async settled() {
+      while (!stores.isSettled()) await secrets.settled()
+    },
+    isSettled: () => !wantSecrets.isDue() && secrets.isSettled,
     snapshot() {
       snapshot ??= takeSnapshot(watches, secrets.secrets())
       return snapshot
     },
-    namespaces: () =>
-      new Set([
-        ...[...watches.providers.all(), ...watches.routes.all()].map(({ metadata }) => metadata.namespace),
-        ...[...watches.pods.all(), ...watches.configMapVersions.all()].map(({ namespace }) => namespace),
-      ]),
+    namespaces: () => namespacesOf(watches),
+    isOpen: (namespace) => watches.namespaces.get(namespace)?.isTerminating === false,
+    ownVersion(kind, key) {
+      const seen = (kind === 'Secret' ? watches.secretVersions : watches.configMapVersions).get(key)
+      return seen?.isOwn ? seen.version : undefined
+    },
     async close() {
       watches.close()
       await secrets.close()
     },
   }
   return stores
+}
+
+/** A list brings thousands of changes in one turn of the event loop; what follows from any of them is done once behind them. */
+function onceInATurn(run: () => void): { (): void; isDue(): boolean } {
+  let isDue = false
+  const schedule = (): void => {
+    if (isDue) return
+    isDue = true
+    queueMicrotask(() => {
+      isDue = false
+      run()
+    })
+  }
+  return Object.assign(schedule, { isDue: () => isDue })
 }
 
 function takeSnapshot({ providers, routes, namespaces }: Watches, secrets: readonly ReadSecret[]): ValuedSnapshot {
@@ -118,19 +141,20 @@ function takeSnapshot({ providers, routes, namespaces }: Watches, secrets: reado
   })
 }
 
-interface Resource {
-  metadata: { namespace: string; uid?: string; generation?: number }
+function namespacesOf({ providers, routes, pods, configMapVersions, secretVersions }: Watches): Set<string> {
+  const ownSecrets = secretVersions.all().filter(({ name, isOwn }) => isOwn && name === CREDENTIALS_SECRET)
+  return new Set([
+    ...[...providers.all(), ...routes.all()].map(({ metadata }) => metadata.namespace),
+    ...[...pods.all(), ...configMapVersions.all(), ...ownSecrets].map(({ namespace }) => namespace),
+  ])
 }
 
 /** A status, or a label, is no news: only what was asked for is. */
-function isNews({ before, after }: Change<Resource>): boolean {
+function isNews({ before, after }: Change<SeenProvider>): boolean {
   return before?.metadata.uid !== after?.metadata.uid || before?.metadata.generation !== after?.metadata.generation
 }
 
-function namespaceOf({ key }: Change<unknown>): string {
-  return key.split('/')[0] ?? ''
-}
-
-function noteGone({ before, after }: Change<Resource>, { onGone }: StoresOptions): void {
-  if (before !== undefined && before.metadata.uid !== after?.metadata.uid) onGone(before.metadata.uid)
+/** Somebody else's of that name is left alone until there is something to publish. */
+function isOwnSecret({ before, after }: Change<Version>): boolean {
+  return [before, after].some((seen) => seen?.name === CREDENTIALS_SECRET && seen.isOwn)
 }

@@ -2,8 +2,9 @@
 // It begins with all namespaces and ends at once, when the lease is lost or released; what it did not finish, the next
 // leader's first round does, since everything that it knows can be seen in the cluster or be asked of sidecars.
 import type { SecretValue } from '../../contract/secret.ts'
+import type { SidecarConfig } from '../../contract/sidecar-config.ts'
 import type { Log } from '../../process/log.ts'
-import type { Problem } from '../api/problem.ts'
+import type { ObjectReference, Problem } from '../api/problem.ts'
 import type { Compiled } from '../compile/compile.ts'
 import type { OperatorMetrics } from '../metrics.ts'
 import { createRateLimit } from '../pace.ts'
@@ -11,13 +12,17 @@ import { createQueue, type Queue } from '../queue.ts'
 import { type Cluster, reconcile } from '../reconcile.ts'
 import { unpublishable } from '../render/problems.ts'
 import { renderObjects } from '../render/render.ts'
-import { addCounts, countPods, countSidecars, type SidecarCounts } from '../rollout/count.ts'
-import { objectKey } from '../rollout/fingerprint.ts'
+import { admitsNamespace } from '../resolve/selector.ts'
+import { addCounts, countPods, countProvider, countSidecars, type SidecarCounts } from '../rollout/count.ts'
+import { type Fingerprint, fingerprintOf, objectKey } from '../rollout/fingerprint.ts'
 import type { SidecarPod } from '../rollout/pod.ts'
 import { sidecarEvents } from '../status/sidecar-events.ts'
 import type { SidecarAsker } from './ask-sidecar.ts'
 import type { KubeClient } from './client.ts'
+import type { Clock } from './clock.ts'
 import { createEventSender } from './event-sender.ts'
+import { createHeldBack } from './hold-back.ts'
+import { clientOfTerm } from './leader-client.ts'
 import type { Change } from './object-store.ts'
 import { type OwnKind, Publisher } from './publisher.ts'
 import { Rollouts } from './rollouts.ts'
@@ -28,16 +33,19 @@ import type { Version } from './watches.ts'
 export interface TermOptions {
   client: KubeClient
   stores: Stores
-  asker: SidecarAsker
+  asker: Pick<SidecarAsker, 'ask'>
   metrics: OperatorMetrics
+  /** Aborted when the lease is lost: from then on nothing is written. */
+  signal: AbortSignal
+  /** Whether the lease is still held, by the clocks. */
+  leads(): boolean
   /** Name of this replica. */
   instance: string
   nudgeRate: number
   nudgePodsMax: number
   /** Image that new pods get; undefined where Outrigger injects nothing. */
   sidecarImage: string | undefined
-  /** Milliseconds of a clock that never goes back. */
-  uptime(): number
+  clock: Clock
   random(): number
   log: Log
 }
@@ -47,66 +55,96 @@ export interface Term {
   add(namespace: string): void
   pod(change: Change<SidecarPod>): void
   ownObject(kind: OwnKind, change: Change<Version>): void
-  /** An LLMProvider or LLMRoute was deleted. */
-  gone(uid: string | undefined): void
   readonly queued: number
-  /** Stops, and resolves when what is under way has ended. */
+  /** Begins nothing new, lets what is under way end for a moment, and resolves when nothing is written any more. */
   end(): Promise<void>
 }
 
 const WORKERS = 4
+/** An API server that was away for minutes is not to be waited for as long again. */
+const RETRY_MAX_MS = 30_000
 /** Sidecars that answer one after another change the counts as often: statuses follow them at this pace. */
 const COUNTS_SETTLE_MS = 200
-/** Most changes are everywhere within this time: no status needs to say that they are not yet. */
+/** Most changes are everywhere within this time. */
 const ROLLOUT_GRACE_MS = 500
+/** A new leader knows what sidecars run only when it has gone through all namespaces, and has asked each sidecar once. */
+const FIRST_ROUND_GRACE_MS = 10_000
+/** Pods are replaced: the last one's successor finds its document there, also where the next one comes seconds later. */
+const KEPT_WITHOUT_PODS_MS = 60_000
+/** Whoever else writes what is the operator's may do so again and again. */
+const DRIFT_PAUSE_MS = 10_000
+const END_MS = 1_000
 
 export function startTerm(options: TermOptions): Term {
   const term = new LeaderTerm(options)
   for (const pod of options.stores.watches.pods.all()) term.pod({ key: `${pod.namespace}/${pod.name}`, after: pod })
-  for (const namespace of options.stores.namespaces()) term.add(namespace)
+  term.begin(options.stores.namespaces())
   return term
 }
 
 class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   readonly #options: TermOptions
+  readonly #ending = new AbortController()
   readonly #queue: Queue
   readonly #events
   readonly #statuses
+  readonly #heldBack
+  readonly #nudges
   readonly #rollouts: Rollouts
   readonly #publisher: Publisher
-  /** When a document was last written, by namespace. */
-  readonly #writtenAtMs = new Map<string, number>()
+  #ended: Promise<void> | undefined
+  /** Of the document that each namespace's resources come to now, published or not. */
+  readonly #compiled = new Map<string, Fingerprint>()
   /** By namespace; made anew when something of it changed. */
-  readonly #counts = new Map<string, Map<string, SidecarCounts>>()
+  readonly #counts = new Map<string, { counts: Map<string, SidecarCounts>; pods: SidecarCounts }>()
+  readonly #withoutPodsSinceMs = new Map<string, number>()
+  readonly #driftedAtMs = new Map<string, number>()
+  /** Somebody else changes them again and again: they are not written the same again before this time. */
+  readonly #pausedUntilMs = new Map<string, number>()
+  /** Namespaces that this term has not told the story of yet. */
+  readonly #firstRound = new Set<string>()
 
   constructor(options: TermOptions) {
-    const { client, metrics, log, uptime, stores } = options
+    const { metrics, log, clock, stores } = options
     this.#options = options
+    const signal = AbortSignal.any([options.signal, this.#ending.signal])
+    const client = clientOfTerm(options.client, { signal, leads: options.leads })
     this.#queue = createQueue({
       workers: WORKERS,
       work: (namespace) => this.#work(namespace),
-      onFailure: (namespace, error, retryInMs) => log.warn('reconciling failed', { namespace, retryInMs, error }),
+      retryMaxMs: RETRY_MAX_MS,
+      now: clock.uptime,
+      startTimer: clock.startTimer,
+      onFailure: (namespace, error, retryInMs) => {
+        if (!signal.aborted) log.warn('reconciling failed', { namespace, retryInMs, error })
+      },
     })
-    this.#events = createEventSender({ client, instance: options.instance, now: () => new Date(), log })
+    this.#events = createEventSender({ client, instance: options.instance, now: clock.now, log })
     this.#statuses = createStatusWriter({ client, sendEvent: this.#events.send, log })
+    this.#heldBack = createHeldBack(() => this.#graceMs(), clock.uptime)
+    this.#nudges = createRateLimit(options.nudgeRate, clock)
     this.#rollouts = new Rollouts({
       ...options,
+      client,
       ask: options.asker.ask,
-      nudgeTurn: createRateLimit(options.nudgeRate, uptime),
-      now: uptime,
+      nudgeTurn: this.#nudges.turn,
       onChange: (namespace) => this.#countsChanged(namespace),
       onCurrent: metrics.rolledOut,
       onNudge: metrics.nudged,
     })
     this.#publisher = new Publisher({
       client,
-      versionOf: (kind, key) =>
-        (kind === 'Secret' ? stores.watches.secretVersions : stores.watches.configMapVersions).get(key)?.version,
-      onDrift: (namespace) => {
-        log.warn('somebody else changed what was published; it is published again', { namespace })
-        this.add(namespace)
-      },
+      versionOf: stores.ownVersion,
+      onDrift: (namespace) => this.#drifted(namespace),
     })
+    options.signal.addEventListener('abort', () => void this.end())
+  }
+
+  begin(namespaces: ReadonlySet<string>): void {
+    for (const namespace of namespaces) {
+      this.#firstRound.add(namespace)
+      this.add(namespace)
+    }
   }
 
   // What the watches call.
@@ -130,91 +168,162 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     this.#publisher.noticed(kind, after ?? { namespace, name })
   }
 
-  gone(uid: string | undefined): void {
-    this.#statuses.forget(uid)
-  }
-
   get queued(): number {
     return this.#queue.size
   }
 
-  async end(): Promise<void> {
+  end(): Promise<void> {
+    this.#ended ??= this.#finish()
+    return this.#ended
+  }
+
+  async #finish(): Promise<void> {
+    const cancel = this.#options.clock.startTimer(() => this.#ending.abort(), END_MS)
     this.#rollouts.close()
+    this.#nudges.close()
+    this.#events.close()
     await this.#queue.close()
+    cancel()
+    this.#ending.abort()
+    this.#options.metrics.termEnded()
   }
 
   // What the story calls.
 
   readonly snapshot = (): ValuedSnapshot => {
     const seen = this.#options.stores.snapshot()
-    return {
-      ...seen,
-      // The watch may not have told of what was written last.
-      providers: seen.providers.map((object) => this.#statuses.upToDate(object)),
-      routes: seen.routes.map((object) => this.#statuses.upToDate(object)),
-    }
+    return { ...seen, ...this.#statuses.upToDate(seen) }
   }
 
   async publish(namespace: string, compiled: Compiled, seen: ValuedSnapshot): Promise<Problem[]> {
-    const { stores, metrics, sidecarImage } = this.#options
-    const used = stores.watches.pods.all().some((pod) => pod.namespace === namespace && pod.state !== 'Ended')
-    if (!used) {
+    const { metrics, sidecarImage } = this.#options
+    this.#noteCompiled(namespace, compiled.config, seen)
+    const unpublished = await this.#bring(namespace, compiled, seen)
+    const rollout = this.#rollouts.of(namespace)
+    const counts = rollout.pods.length === 0 ? undefined : countPods(rollout, sidecarImage)
+    if (this.#ended === undefined) metrics.namespace(namespace, [...compiled.problems, ...unpublished], counts)
+    return unpublished
+  }
+
+  readonly sidecarsOf: Cluster['sidecarsOf'] = (object) => {
+    // A route concerns pods of its own namespace only.
+    if (object.kind === 'LLMRoute') return addCounts(this.#countsOf(object.namespace).counts.get(objectKey(object)))
+    return this.#rollouts
+      .namespaces()
+      .map((namespace) => this.#providerCounts(object, namespace))
+      .reduce((sum, counts) => addCounts(sum, counts), addCounts())
+  }
+
+  readonly writeStatuses: Cluster['writeStatuses'] = async (namespace, updates) => {
+    const { now, laterMs } = this.#heldBack.due(namespace, updates)
+    if (laterMs !== undefined) this.#queue.addAfter(namespace, laterMs)
+    await this.#statuses.write(now)
+  }
+
+  now(): string {
+    return new Date(this.#options.clock.now()).toISOString()
+  }
+
+  async #work(namespace: string): Promise<void> {
+    const { metrics, clock, stores } = this.#options
+    if (!stores.isSettled()) {
+      void stores.settled().then(() => this.add(namespace))
+      return
+    }
+    const startMs = clock.uptime()
+    try {
+      await reconcile(namespace, this)
+      this.#firstRound.delete(namespace)
+      metrics.reconciled('Done', clock.uptime() - startMs)
+    } catch (error) {
+      metrics.reconciled('Failed', clock.uptime() - startMs)
+      throw error
+    }
+  }
+
+  /** Sees to it that the namespace has the document, or has nothing; gives what keeps the document from being published. */
+  async #bring(namespace: string, compiled: Compiled, seen: ValuedSnapshot): Promise<Problem[]> {
+    if (!this.#options.stores.isOpen(namespace)) {
+      this.#publisher.forget(namespace)
+      if (!this.#rollouts.hasPods(namespace)) this.#rollouts.withdraw(namespace)
+      return []
+    }
+    if (!this.#isUsed(namespace)) {
       this.#rollouts.withdraw(namespace)
+      this.#counts.delete(namespace)
       await this.#publisher.withdraw(namespace)
-      metrics.namespace(namespace, compiled.problems, undefined)
+      this.#withoutPodsSinceMs.delete(namespace)
       return []
     }
     const rendered = renderObjects(namespace, compiled, valuesOf(compiled, seen))
     if ('missing' in rendered) throw new Error(`Secrets changed while they were read: ${rendered.missing.join(', ')}`)
     if ('tooLarge' in rendered) return unpublishable(namespace, rendered.tooLarge, seen)
-    if ((await this.#publisher.publish(namespace, rendered)) === 'Written') {
-      this.#writtenAtMs.set(namespace, this.#options.uptime())
-      this.#options.log.info('published', { namespace, revision: compiled.config.revision })
-    }
-    this.#rollouts.publish(namespace, compiled.config)
-    this.#counts.delete(namespace)
-    metrics.namespace(namespace, compiled.problems, countPods(this.#rollouts.of(namespace), sidecarImage))
+    const { revision } = compiled.config
+    if (this.#isPaused(namespace, revision)) return []
+    const outcome = await this.#publisher.publish(namespace, rendered)
+    if (outcome === 'Written') this.#options.log.info('published', { namespace, revision })
+    this.#rolledOut(namespace, outcome)
     return []
   }
 
-  readonly sidecarsOf: Cluster['sidecarsOf'] = (object) => {
-    const key = objectKey(object)
-    // A route concerns pods of its own namespace only.
-    const namespaces = object.kind === 'LLMRoute' ? [object.namespace] : this.#rollouts.namespaces()
-    return namespaces.reduce((sum, namespace) => addCounts(sum, this.#countsOf(namespace).get(key)), addCounts())
+  #graceMs(): number {
+    return this.#firstRound.size > 0 || !this.#rollouts.areAsked() ? FIRST_ROUND_GRACE_MS : ROLLOUT_GRACE_MS
   }
 
-  readonly writeStatuses: Cluster['writeStatuses'] = async (namespace, updates) => {
-    const sinceMs = this.#options.uptime() - (this.#writtenAtMs.get(namespace) ?? Number.NEGATIVE_INFINITY)
-    if (sinceMs < ROLLOUT_GRACE_MS && updates.some(({ status }) => (status.sidecars?.outdated ?? 0) > 0)) {
-      this.#queue.addAfter(namespace, ROLLOUT_GRACE_MS - sinceMs)
-      return
+  #rolledOut(namespace: string, outcome: 'Written' | 'Unchanged'): void {
+    const wanted = this.#compiled.get(namespace)
+    if (wanted === undefined) return
+    const before = this.#rollouts.of(namespace).wanted
+    // Also for those that the namespace no longer uses.
+    if (before !== undefined && before.revision !== wanted.revision) this.#countsChanged(namespace)
+    this.#rollouts.publish(namespace, wanted, outcome)
+  }
+
+  /** Whether there is somebody to publish to, or was just now. */
+  #isUsed(namespace: string): boolean {
+    const { clock } = this.#options
+    if (this.#rollouts.hasPods(namespace)) {
+      this.#withoutPodsSinceMs.delete(namespace)
+      return true
     }
-    await this.#statuses.write(updates)
+    if (!this.#publisher.holds(namespace)) return false
+    const sinceMs = this.#withoutPodsSinceMs.get(namespace) ?? clock.uptime()
+    this.#withoutPodsSinceMs.set(namespace, sinceMs)
+    const leftMs = sinceMs + KEPT_WITHOUT_PODS_MS - clock.uptime()
+    if (leftMs <= 0) return false
+    this.#queue.addAfter(namespace, leftMs)
+    return true
   }
 
-  now(): string {
-    return new Date().toISOString()
-  }
-
-  async #work(namespace: string): Promise<void> {
-    const { metrics, uptime } = this.#options
-    const startMs = uptime()
-    try {
-      await reconcile(namespace, this)
-      metrics.reconciled('Done', uptime() - startMs)
-    } catch (error) {
-      metrics.reconciled('Failed', uptime() - startMs)
-      throw error
+  #noteCompiled(namespace: string, config: SidecarConfig, { providers, routes }: ValuedSnapshot): void {
+    const isNamed = [...providers, ...routes].some(({ metadata }) => metadata.namespace === namespace)
+    if (!isNamed && !this.#rollouts.hasPods(namespace) && !this.#publisher.holds(namespace)) {
+      this.#compiled.delete(namespace)
+      this.#driftedAtMs.delete(namespace)
+      this.#pausedUntilMs.delete(namespace)
+    } else if (this.#compiled.get(namespace)?.revision !== config.revision) {
+      this.#compiled.set(namespace, fingerprintOf(config))
     }
   }
 
-  #countsOf(namespace: string): Map<string, SidecarCounts> {
+  #providerCounts({ namespace: owner, name }: ObjectReference, namespace: string): SidecarCounts {
+    const { providers, namespaces } = this.#options.stores.watches
+    const id = `${owner}/${name}`
+    const provider = providers.get(id)
+    const labels = namespaces.get(namespace)?.labels ?? {}
+    const isOpen = provider !== undefined && admitsNamespace(provider, { name: namespace, labels })
+    const digest = isOpen ? this.#compiled.get(owner)?.providers.get(id) : undefined
+    return countProvider(this.#rollouts.of(namespace), this.#countsOf(namespace), { id, digest })
+  }
+
+  #countsOf(namespace: string): { counts: Map<string, SidecarCounts>; pods: SidecarCounts } {
     const known = this.#counts.get(namespace)
     if (known !== undefined) return known
-    const counts = countSidecars(this.#rollouts.of(namespace), this.#options.sidecarImage)
-    this.#counts.set(namespace, counts)
-    return counts
+    const rollout = this.#rollouts.of(namespace)
+    const { sidecarImage } = this.#options
+    const made = { counts: countSidecars(rollout, sidecarImage), pods: countPods(rollout, sidecarImage) }
+    if (rollout.pods.length > 0) this.#counts.set(namespace, made)
+    return made
   }
 
   /** Sidecars said something: the statuses of the namespace's objects are to follow, and of the providers that they use. */
@@ -223,6 +332,30 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     const providers = [...(this.#rollouts.of(namespace).wanted?.providers.keys() ?? [])]
     const concerned = new Set([namespace, ...providers.map((id) => id.split('/')[0] as string)])
     for (const each of concerned) this.#queue.addAfter(each, COUNTS_SETTLE_MS)
+  }
+
+  #drifted(namespace: string): void {
+    const { clock, log } = this.#options
+    const nowMs = clock.uptime()
+    const untilMs = (this.#driftedAtMs.get(namespace) ?? Number.NEGATIVE_INFINITY) + DRIFT_PAUSE_MS
+    if (nowMs < untilMs) {
+      this.#pausedUntilMs.set(namespace, untilMs)
+      this.#queue.addAfter(namespace, untilMs - nowMs)
+      return
+    }
+    this.#driftedAtMs.set(namespace, nowMs)
+    log.info('what is published is not as it was written; it is looked at again', { namespace })
+    this.add(namespace)
+  }
+
+  #isPaused(namespace: string, revision: string): boolean {
+    const leftMs = (this.#pausedUntilMs.get(namespace) ?? Number.NEGATIVE_INFINITY) - this.#options.clock.uptime()
+    if (leftMs > 0 && this.#rollouts.of(namespace).wanted?.revision === revision) {
+      this.#queue.addAfter(namespace, leftMs)
+      return true
+    }
+    this.#pausedUntilMs.delete(namespace)
+    return false
   }
 }
 

@@ -8,6 +8,7 @@ import type { ObjectMeta } from '../api/object-meta.ts'
 import type { NamespaceLabels } from '../resolve/snapshot.ts'
 import { type RawPod, type SidecarPod, sidecarPodOf } from '../rollout/pod.ts'
 import type { KubeClient } from './client.ts'
+import type { Clock } from './clock.ts'
 import type { Change, KubeObject } from './object-store.ts'
 import { type Reflector, startReflector } from './reflector.ts'
 import { CONFIG_MAPS, LLM_PROVIDERS, LLM_ROUTES, NAMESPACES, PODS, type Resource, SECRETS } from './resource.ts'
@@ -20,9 +21,9 @@ export interface Watched<Stored> {
 }
 
 export interface Watches {
-  readonly providers: Watched<LLMProvider>
-  readonly routes: Watched<LLMRoute>
-  readonly namespaces: Watched<NamespaceLabels>
+  readonly providers: Watched<SeenProvider>
+  readonly routes: Watched<SeenRoute>
+  readonly namespaces: Watched<SeenNamespace>
   /** Pods that ask for a sidecar. */
   readonly pods: Watched<SidecarPod>
   /** Every Secret's version: values are read elsewhere, and only those that are referenced. */
@@ -36,17 +37,28 @@ export interface Watches {
   close(): void
 }
 
+/** Says how new its status is. */
+export type SeenProvider = LLMProvider & { metadata: { resourceVersion: string } }
+export type SeenRoute = LLMRoute & { metadata: { resourceVersion: string } }
+
+export interface SeenNamespace extends NamespaceLabels {
+  /** Nothing can be created there any more. */
+  readonly isTerminating: boolean
+}
+
 export interface Version {
   readonly namespace: string
   readonly name: string
   readonly version: string
+  /** Labelled as the operator's own. */
+  readonly isOwn: boolean
 }
 
 /** What to do when an object comes, goes or is different. Called once per change, in the order of each object's changes. */
 export interface WatchHandlers {
-  provider(change: Change<LLMProvider>): void
-  route(change: Change<LLMRoute>): void
-  namespace(change: Change<NamespaceLabels>): void
+  provider(change: Change<SeenProvider>): void
+  route(change: Change<SeenRoute>): void
+  namespace(change: Change<SeenNamespace>): void
   pod(change: Change<SidecarPod>): void
   secret(change: Change<Version>): void
   configMap(change: Change<Version>): void
@@ -57,7 +69,7 @@ export interface WatchesOptions {
   /** Empty: the whole cluster. */
   namespaces: readonly string[]
   on: WatchHandlers
-  now(): number
+  clock: Clock
   random(): number
   log: Log
 }
@@ -70,12 +82,13 @@ interface Kind<Stored> {
   onChange(change: Change<Stored>): void
 }
 
-export function startWatches({ client, namespaces, on, now, random, log }: WatchesOptions): Watches {
+export function startWatches({ client, namespaces, on, clock, random, log }: WatchesOptions): Watches {
   const reflectors: Reflector<unknown>[] = []
+  const common = { client, random, log, now: clock.uptime, startTimer: clock.startTimer }
   const watch = <Stored>(kind: Kind<Stored>): Watched<Stored> => {
     const scoped = kind.resource.scope === 'Cluster' || namespaces.length === 0 ? [undefined] : namespaces
     const started = scoped.map((namespace) =>
-      startReflector({ client, now, random, log, ...kind, ...(namespace !== undefined && { namespace }) }),
+      startReflector({ ...common, ...kind, ...(namespace !== undefined && { namespace }) }),
     )
     reflectors.push(...started)
     return {
@@ -105,10 +118,12 @@ export function startWatches({ client, namespaces, on, now, random, log }: Watch
     },
   }
 
-  function watchNamespaces(): Watched<NamespaceLabels> {
+  function watchNamespaces(): Watched<SeenNamespace> {
     if (namespaces.length === 0)
       return watch({ resource: NAMESPACES, content: 'Metadata', keep: namespaceOf, onChange: on.namespace })
-    const known = new Map(namespaces.map((name) => [name, { name, labels: { [NAME_LABEL]: name } }]))
+    const known = new Map(
+      namespaces.map((name) => [name, { name, labels: { [NAME_LABEL]: name }, isTerminating: false }]),
+    )
     return { all: () => [...known.values()], get: (key) => known.get(key) }
   }
 }
@@ -116,31 +131,37 @@ export function startWatches({ client, namespaces, on, now, random, log }: Watch
 /** Every namespace has it: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name */
 const NAME_LABEL = 'kubernetes.io/metadata.name'
 
-function providerOf(object: KubeObject): LLMProvider {
-  const { spec, status } = object as unknown as LLMProvider
+function providerOf(object: KubeObject): SeenProvider {
+  const { spec, status } = specified<LLMProvider>(object)
   const { apiVersion, kind } = LLM_PROVIDERS
-  return { apiVersion, kind, metadata: metaOf(object), spec, status } as LLMProvider
+  return { apiVersion, kind, metadata: metaOf(object), spec, status } as SeenProvider
 }
 
-function routeOf(object: KubeObject): LLMRoute {
-  const { spec, status } = object as unknown as LLMRoute
+function routeOf(object: KubeObject): SeenRoute {
+  const { spec, status } = specified<LLMRoute>(object)
   const { apiVersion, kind } = LLM_ROUTES
-  return { apiVersion, kind, metadata: metaOf(object), spec, status } as LLMRoute
+  return { apiVersion, kind, metadata: metaOf(object), spec, status } as SeenRoute
 }
 
-function metaOf({ metadata }: KubeObject): ObjectMeta {
-  const { name, namespace = '', uid, generation, creationTimestamp } = metadata
+/** Admission sees to the rest; but one that came past it must not end all others. */
+function specified<Kind extends LLMProvider | LLMRoute>(object: KubeObject): Kind {
+  if (typeof object.spec !== 'object' || object.spec === null) throw new Error('it has no spec')
+  return object as unknown as Kind
+}
+
+function metaOf({ metadata }: KubeObject): ObjectMeta & { resourceVersion: string } {
+  const { name, namespace = '', uid, generation, creationTimestamp, resourceVersion } = metadata
   return {
-    ...{ name, namespace, uid },
+    ...{ name, namespace, uid, resourceVersion },
     ...(generation !== undefined && { generation }),
     ...(creationTimestamp !== undefined && { creationTimestamp }),
   }
 }
 
-function namespaceOf({ metadata: { name, labels = {} } }: KubeObject): NamespaceLabels {
-  return { name, labels }
+function namespaceOf({ metadata: { name, labels = {}, deletionTimestamp } }: KubeObject): SeenNamespace {
+  return { name, labels, isTerminating: deletionTimestamp !== undefined }
 }
 
-function versionOf({ metadata: { name, namespace = '', resourceVersion } }: KubeObject): Version {
-  return { namespace, name, version: resourceVersion }
+function versionOf({ metadata: { name, namespace = '', resourceVersion, labels } }: KubeObject): Version {
+  return { namespace, name, version: resourceVersion, isOwn: labels?.[MANAGED_BY_LABEL] === MANAGED_BY }
 }

@@ -5,15 +5,15 @@ export interface Metadata {
   name: string
   namespace: string
   labels: Record<string, string>
-  annotations: Record<string, string>
+  annotations?: Record<string, string>
 }
 
-/** `revision` is that of the document that the object belongs to. */
-export function metadataOf(namespace: string, name: string, revision: string): Metadata {
+/** `revision` is that of the document that the object holds; absent for one that does not change with every document. */
+export function metadataOf(namespace: string, name: string, revision?: string): Metadata {
   return {
     name,
     namespace,
     labels: { [MANAGED_BY_LABEL]: MANAGED_BY },
-    annotations: { [REVISION_ANNOTATION]: revision },
+    ...(revision !== undefined && { annotations: { [REVISION_ANNOTATION]: revision } }),
   }
 }

@@ -58,24 +58,25 @@ export function renderObjects(
   if (missing.length > 0) return { missing }
   const bytes = secretBytes(named)
   if (bytes > OBJECT_BYTES_MAX) return { tooLarge: { what: 'Credentials', bytes, bytesMax: OBJECT_BYTES_MAX } }
-  return objectsOf(packed.contents, named, (name) => metadataOf(namespace, name, config.revision))
+  return objectsOf(packed.contents, named, { namespace, revision: config.revision })
 }
 
 function objectsOf(
   contents: Contents[],
   values: ReadonlyMap<string, SecretValue>,
-  metadata: (name: string) => Metadata,
+  { namespace, revision }: { namespace: string; revision: string },
 ): RenderedObjects {
   const configMaps = contents
     .map((each, shard): ConfigMapObject => {
-      return { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata(shardConfigMap(shard)), ...each }
+      const metadata = metadataOf(namespace, shardConfigMap(shard), revision)
+      return { apiVersion: 'v1', kind: 'ConfigMap', metadata, ...each }
     })
     .reverse()
   const data = Object.fromEntries(values)
+  // Without the revision: it changes with keys only, and is not one more object that every kubelet has to read again.
+  const metadata = metadataOf(namespace, CREDENTIALS_SECRET)
   const secret: SecretObject | undefined =
-    values.size === 0
-      ? undefined
-      : { apiVersion: 'v1', kind: 'Secret', metadata: metadata(CREDENTIALS_SECRET), type: 'Opaque', data }
+    values.size === 0 ? undefined : { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data }
   return {
     configMaps,
     secret,

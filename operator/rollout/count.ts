@@ -48,8 +48,7 @@ export function countSidecars(
 ): Map<string, SidecarCounts> {
   const counts = new Map<string, SidecarCounts>()
   if (wanted === undefined) return counts
-  for (const { pod, report } of pods) {
-    if (pod.state !== 'Running' && pod.state !== 'Missing') continue
+  for (const { pod, report } of pods.filter(isCounted)) {
     const says = concerning(wanted, pod.labels)
     const running = report?.kind === 'Runs' ? report.running : undefined
     const runs: ReadonlyMap<string, string> = running ? concerning(running, pod.labels) : new Map()
@@ -59,6 +58,30 @@ export function countSidecars(
     }
   }
   return counts
+}
+
+/**
+ * Of the pods that a provider concerns, when the provider is now `digest`; undefined: the namespace is not to have it. A
+ * namespace whose document was not yet made from the provider as it is now, or is not known yet, has no sidecar that is up to
+ * date, whatever they say of the document before.
+ */
+export function countProvider(
+  rollout: NamespaceRollout,
+  counted: { counts: ReadonlyMap<string, SidecarCounts>; pods: SidecarCounts },
+  provider: { id: string; digest: string | undefined },
+): SidecarCounts {
+  const { id, digest } = provider
+  const published = rollout.wanted?.providers.get(id)
+  const counts = counted.counts.get(`LLMProvider ${id}`) ?? NONE
+  if (published === digest) return counts
+  // Which pods will use what is new to all of them, only the next document tells.
+  const concerned = published === undefined ? counted.pods : counts
+  return { ...concerned, current: 0, outdated: concerned.total }
+}
+
+/** One that starts counts when it answers, or when it should: every new pod would be a lagging one otherwise. */
+function isCounted({ pod: { state, started }, report }: PodRollout): boolean {
+  return state === 'Missing' || (state === 'Running' && (started || report?.kind === 'Runs'))
 }
 
 function countOne(
@@ -78,7 +101,7 @@ function countOne(
 /** The namespace's pods, whatever concerns them. */
 export function countPods({ wanted, pods }: NamespaceRollout, sidecarImage: string | undefined): SidecarCounts {
   return pods
-    .filter(({ pod: { state } }) => state === 'Running' || state === 'Missing')
+    .filter(isCounted)
     .map(({ pod, report }) => {
       const running = report?.kind === 'Runs' ? report.running : undefined
       return countOne(pod, report, wanted !== undefined && sameFor(pod.labels, running, wanted), sidecarImage)
@@ -86,9 +109,9 @@ export function countPods({ wanted, pods }: NamespaceRollout, sidecarImage: stri
     .reduce(addCounts, NONE)
 }
 
-/** Sums up; an absent side counts nothing. */
+/** Sums up; an absent side counts nothing. The example is the first by name, so that equal pods give equal words. */
 export function addCounts(a: SidecarCounts = NONE, b: SidecarCounts = NONE): SidecarCounts {
-  const unreachableExample = a.unreachableExample ?? b.unreachableExample
+  const [unreachableExample] = [a.unreachableExample, b.unreachableExample].filter((one) => one !== undefined).sort()
   return {
     total: a.total + b.total,
     current: a.current + b.current,

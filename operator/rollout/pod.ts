@@ -15,6 +15,8 @@ export interface SidecarPod {
   readonly image: string | undefined
   /** How often the sidecar was started again: another number is another process, which must be asked anew. */
   readonly restarts: number
+  /** The kubelet has reached its startup probe: from then on it should answer. */
+  readonly started: boolean
 }
 
 /**
@@ -32,11 +34,11 @@ export interface RawPod {
     labels?: Record<string, string>
     deletionTimestamp?: string
   }
-  spec?: { hostNetwork?: boolean; initContainers?: { name: string; image?: string }[] }
+  spec?: { initContainers?: { name: string; image?: string }[] }
   status?: {
     phase?: string
     podIP?: string
-    initContainerStatuses?: { name: string; restartCount?: number; state?: { running?: object } }[]
+    initContainerStatuses?: { name: string; restartCount?: number; started?: boolean; state?: { running?: object } }[]
   }
 }
 
@@ -54,7 +56,18 @@ export function sidecarPodOf({ metadata, spec, status }: RawPod): SidecarPod {
     admin: runs && !ended ? addressOf(status.podIP as string) : undefined,
     image: container?.image,
     restarts: running?.restartCount ?? 0,
+    started: runs && running.started !== false,
   }
+}
+
+/** Nothing that is read of the pod is different. */
+export function isSamePod(a: SidecarPod, b: SidecarPod): boolean {
+  return JSON.stringify(factsOf(a)) === JSON.stringify(factsOf(b))
+}
+
+function factsOf({ uid, labels, state, admin, image, restarts, started }: SidecarPod): unknown[] {
+  const ordered = Object.entries(labels).sort(([left], [right]) => (left < right ? -1 : 1))
+  return [uid, ordered, state, admin, image, restarts, started]
 }
 
 function addressOf(ip: string): string {

@@ -3,10 +3,15 @@
 // The kubelet mounts a changed ConfigMap at the pod's next sync, a minute or more away; a changed annotation makes it sync
 // at once. It may do so with what it had cached before the change, so a nudge is repeated until the sidecar says that it
 // runs the document. Asking is cheap and nudging costs writes: hence the two series. A sidecar that cannot be asked is
-// nudged once for a change: whether it followed cannot be known, and the kubelet's own sync comes anyway.
+// nudged once for a change: whether it followed cannot be known, and the kubelet's own sync comes anyway. One that runs the
+// document is asked again, ever less often: when a document is followed by the one before it, the first answer may come
+// from before either was mounted.
 
-/** Since the document was published, milliseconds: when the nudges are due. After the last one the kubelet is left alone. */
-const NUDGES_AT_MS = [0, 500, 2_000, 5_000, 10_000]
+/**
+ * Since the document was published, milliseconds: when the nudges are due. After the last one the kubelet is left alone. The late
+ * ones are for kubelets that have lost touch with the API server: their own watches come back with a backoff.
+ */
+const NUDGES_AT_MS = [0, 500, 2_000, 5_000, 10_000, 20_000, 40_000]
 
 /** Behind an answer that was not yet the right one, by the time since the document was published. */
 const ASK_EVERY_MS: readonly (readonly [untilMs: number, everyMs: number])[] = [
@@ -16,7 +21,7 @@ const ASK_EVERY_MS: readonly (readonly [untilMs: number, everyMs: number])[] = [
   [120_000, 3_000],
 ]
 
-/** A sidecar that runs what it should, or that has not followed for long, is asked this often. */
+/** A sidecar that has run for long what it should, or has not followed for long, is asked this often. */
 const SETTLED_EVERY_MS = 60_000
 
 /** `Eventual`: too many pods for nudges; the kubelet's own sync brings the document, a minute or so later. */
@@ -46,8 +51,7 @@ export function nudgeIsDue({ sinceMs, nudges, standing, pace }: Progress): boole
 
 /** Milliseconds until the sidecar is asked again. */
 export function nextAskMs({ sinceMs, standing, pace }: Progress): number {
-  if (standing === 'Current') return SETTLED_EVERY_MS
-  if (standing === 'Assumed') return Math.min(SETTLED_EVERY_MS, Math.max(500, sinceMs))
+  if (standing !== 'Outdated') return Math.min(SETTLED_EVERY_MS, Math.max(500, sinceMs))
   if (pace === 'Eventual') return Math.min(SETTLED_EVERY_MS, Math.max(3_000, sinceMs))
   return ASK_EVERY_MS.find(([untilMs]) => sinceMs < untilMs)?.[1] ?? SETTLED_EVERY_MS
 }

@@ -85,8 +85,7 @@ test('a replica that comes later serves what is there', async () => {
 
 test('without a MutatingWebhookConfiguration all else goes on', async () => {
   for (const name of ['outrigger-injection', '']) {
-    cluster = new Cluster(START_MS, undefined)
-    cluster.kube.objects.delete(CONFIGURATION_PATH)
+    cluster = new Cluster(START_MS, 'None')
     const { certificates, log } = cluster.start({ leads: true, webhookConfiguration: name })
     await certificates.ready
     await certificates.check()
@@ -145,15 +144,29 @@ test('a configuration that may not be read does not keep a replica from serving'
   expect(later.served).toHaveLength(1)
 })
 
+/** Only the short gap after a look ends; the poll never comes. */
+const onlyGaps: SetTimer = (run, delayMs) => {
+  if (delayMs < 1_000) setImmediate(run)
+  return () => undefined
+}
+
+test('a configuration that comes late gets its caBundle at once', async () => {
+  cluster = new Cluster(START_MS, 'None')
+  const { certificates } = cluster.start({ leads: true, startTimer: onlyGaps })
+  await certificates.ready
+  await certificates.check()
+  cluster.kube.put(CONFIGURATION_PATH, webhookConfiguration())
+  const bundle = await until(
+    () => cluster.bundle(),
+    (found) => found !== undefined,
+  )
+  expect(bundle).toBe(cluster.content()?.ca)
+})
+
 test('a replica that waits for its next look looks at once when the Secret changes', async () => {
   cluster = new Cluster(START_MS)
   await cluster.start({ leads: true }).certificates.ready
-  // Only the short gap after a look ends; the poll never comes.
-  const startTimer: SetTimer = (run, delayMs) => {
-    if (delayMs < 1_000) setImmediate(run)
-    return () => undefined
-  }
-  const waiting = cluster.start({ startTimer })
+  const waiting = cluster.start({ startTimer: onlyGaps })
   await waiting.certificates.ready
   await waiting.certificates.check()
   const { ca = '', caKey, ...rest } = cluster.content() ?? {}

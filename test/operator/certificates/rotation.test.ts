@@ -110,6 +110,25 @@ test('what is asked for is done by the leader only, and once', async () => {
   expect(cluster.content()?.ca).toBe(renewed)
 })
 
+test('a rotation that is asked for during another begins when that is finished', async () => {
+  const cluster = new Cluster(Date.parse('2026-11-21T12:00:00Z'))
+  close = async () => cluster.close()
+  const leader = cluster.start({ leads: true })
+  await leader.certificates.ready
+  leader.certificates.rotateNow()
+  await cluster.pass(10_000)
+  const second = cluster.content()?.ca
+  leader.certificates.rotateNow()
+  for (let step = 0; step < 5; step += 1) await cluster.pass(10_000)
+  expect(cluster.content()?.ca).toBe(second)
+  await cluster.pass(DAY_MS + 5 * MINUTE_MS)
+  expect(cluster.content()).toMatchObject({ ca: second })
+  expect(cluster.content()?.previousCa).toBeUndefined()
+  await cluster.pass(10_000)
+  expect(cluster.content()?.ca).not.toBe(second)
+  expect(cluster.content()?.previousCa).toBe(second)
+})
+
 /** How long an API server may hold on to a bundle that was replaced. */
 const STALE_MS = 9_000
 

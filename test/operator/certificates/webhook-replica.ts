@@ -39,9 +39,9 @@ export class Cluster {
   readonly replicas: Replica[] = []
   nowMs: number
 
-  constructor(nowMs: number, configuration: FakeObject | undefined = webhookConfiguration()) {
+  constructor(nowMs: number, configuration: FakeObject | 'None' = webhookConfiguration()) {
     this.nowMs = nowMs
-    this.kube.put(CONFIGURATION_PATH, configuration)
+    if (configuration !== 'None') this.kube.put(CONFIGURATION_PATH, configuration)
   }
 
   /** Its first check is under way. */

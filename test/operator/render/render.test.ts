@@ -23,16 +23,13 @@ function rendered(document: CompiledDocument): RenderedObjects {
 
 test('a document that fits lies in one ConfigMap, as text, and its credentials in one Secret', () => {
   const { configMaps, secret } = rendered(SMALL)
-  const metadata = {
-    namespace: 'shop',
-    labels: { 'app.kubernetes.io/managed-by': 'outrigger' },
-    annotations: { 'outrigger.dev/revision': SMALL.config.revision },
-  }
+  const metadata = { namespace: 'shop', labels: { 'app.kubernetes.io/managed-by': 'outrigger' } }
+  const annotations = { 'outrigger.dev/revision': SMALL.config.revision }
   expect(configMaps).toEqual([
     {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: 'outrigger-config', ...metadata },
+      metadata: { name: 'outrigger-config', ...metadata, annotations },
       data: { 'config.json': JSON.stringify(SMALL.config) },
     },
   ])

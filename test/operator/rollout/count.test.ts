@@ -1,5 +1,11 @@
 import { expect, test } from '@jest/globals'
-import { countPods, countSidecars, type PodRollout, type SidecarCounts } from '../../../operator/rollout/count.ts'
+import {
+  countPods,
+  countProvider,
+  countSidecars,
+  type PodRollout,
+  type SidecarCounts,
+} from '../../../operator/rollout/count.ts'
 import { type Fingerprint, fingerprintOf } from '../../../operator/rollout/fingerprint.ts'
 import type { SidecarPod } from '../../../operator/rollout/pod.ts'
 import { backend, provider, routeConfig, ruleConfig, sidecarConfig } from '../../support/sidecar-config.ts'
@@ -16,7 +22,7 @@ const OLD = print('old', 1)
 const WANTED = print('wanted', 2)
 
 function pod(name: string, change: Partial<SidecarPod> = {}): SidecarPod {
-  const where = { namespace: 'shop', name, uid: name, admin: '10.0.0.1:8788', restarts: 0 }
+  const where = { namespace: 'shop', name, uid: name, admin: '10.0.0.1:8788', restarts: 0, started: true }
   return { ...where, labels: { app: 'web' }, state: 'Running', image: IMAGE, ...change }
 }
 
@@ -44,6 +50,12 @@ test.each<[name: string, each: PodRollout, route: Partial<SidecarCounts> | undef
     { pod: pod('a', { image: 'outrigger:1' }), report: RUNS_WANTED },
     { total: 1, current: 1, imageOutdated: 1 },
   ],
+  ['one that starts and cannot be asked yet', { pod: pod('a', { started: false }), report: UNREACHABLE }, undefined],
+  [
+    'one that starts and answers already',
+    { pod: pod('a', { started: false }), report: RUNS_WANTED },
+    { total: 1, current: 1 },
+  ],
   ['a pod without one', { pod: pod('a', { state: 'Missing' }), report: undefined }, { missing: 1 }],
   ['a pod that starts', { pod: pod('a', { state: 'Starting' }), report: undefined }, undefined],
   ['a pod that is over', { pod: pod('a', { state: 'Ended' }), report: undefined }, undefined],
@@ -65,8 +77,8 @@ test('nothing is wanted, nobody is counted', () => {
 test('pods are summed up, with one example of those that cannot be asked', () => {
   const pods = [
     { pod: pod('a'), report: RUNS_WANTED },
-    { pod: pod('b'), report: UNREACHABLE },
     { pod: pod('c'), report: UNREACHABLE },
+    { pod: pod('b'), report: UNREACHABLE },
     { pod: pod('d', { state: 'Missing' }), report: undefined },
   ]
   const expected = {
@@ -83,4 +95,20 @@ test('pods are summed up, with one example of those that cannot be asked', () =>
 test('no image is outdated where Outrigger injects nothing', () => {
   const each = { pod: pod('a', { image: 'mine:1' }), report: RUNS_WANTED }
   expect(countPods({ wanted: WANTED, pods: [each] }, undefined).imageOutdated).toBe(0)
+})
+
+const [PODS, DIGEST] = [[{ pod: pod('a'), report: RUNS_WANTED }], WANTED.providers.get('ai/openai')]
+const CURRENT = { ...NONE, total: 1, current: 1 }
+const OUTDATED = { ...NONE, total: 1, outdated: 1 }
+
+test.each<[name: string, id: string, digest: string | undefined, expected: SidecarCounts]>([
+  ['as it was published counts what sidecars say', 'ai/openai', DIGEST, CURRENT],
+  ['that was changed since has no current sidecar', 'ai/openai', 'other', OUTDATED],
+  ['that was taken away since has no current sidecar', 'ai/openai', undefined, OUTDATED],
+  ['that was opened since concerns all sidecars', 'ai/new', 'new', OUTDATED],
+  ['that the namespace may not use and has not concerns none', 'ai/foreign', undefined, NONE],
+])('a provider %s', (_name, id, digest, expected) => {
+  const rollout = { wanted: WANTED, pods: PODS }
+  const counted = { counts: countSidecars(rollout, IMAGE), pods: countPods(rollout, IMAGE) }
+  expect(countProvider(rollout, counted, { id, digest })).toEqual(expected)
 })

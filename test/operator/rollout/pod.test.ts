@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals'
-import { type RawPod, type SidecarPod, sidecarPodOf } from '../../../operator/rollout/pod.ts'
+import { isSamePod, type RawPod, type SidecarPod, sidecarPodOf } from '../../../operator/rollout/pod.ts'
 
 const SIDECAR = [{ name: 'outrigger', image: 'outrigger:1' }]
-const RUNS = [{ name: 'outrigger', restartCount: 2, state: { running: {} } }]
+const RUNNING = { name: 'outrigger', restartCount: 2, state: { running: {} } }
+const RUNS = [RUNNING]
 
 function pod(spec: RawPod['spec'], status: RawPod['status'], deletionTimestamp?: string): RawPod {
   const metadata = {
@@ -18,7 +19,12 @@ test.each<[name: string, raw: RawPod, expected: Partial<SidecarPod>]>([
   [
     'runs',
     pod({ initContainers: SIDECAR }, { phase: 'Running', podIP: '10.0.0.1', initContainerStatuses: RUNS }),
-    { state: 'Running', admin: '10.0.0.1:8788', image: 'outrigger:1', restarts: 2 },
+    { state: 'Running', admin: '10.0.0.1:8788', image: 'outrigger:1', restarts: 2, started: true },
+  ],
+  [
+    'runs and has not passed its startup probe',
+    pod({ initContainers: SIDECAR }, { podIP: '10.0.0.1', initContainerStatuses: [{ ...RUNNING, started: false }] }),
+    { state: 'Running', started: false },
   ],
   [
     'runs on IPv6',
@@ -42,4 +48,11 @@ test.each<[name: string, raw: RawPod, expected: Partial<SidecarPod>]>([
   const found = sidecarPodOf(raw)
   expect(found).toMatchObject(expected)
   if (found.state !== 'Running') expect(found.admin).toBeUndefined()
+})
+
+test('a pod is the same as long as nothing of it that is read is different', () => {
+  const raw = pod({ initContainers: SIDECAR }, { podIP: '10.0.0.1', initContainerStatuses: RUNS })
+  const labelled = (labels: Record<string, string>) => sidecarPodOf({ ...raw, metadata: { ...raw.metadata, labels } })
+  expect(isSamePod(labelled({ a: '1', b: '2' }), labelled({ b: '2', a: '1' }))).toBe(true)
+  expect(isSamePod(labelled({ a: '1' }), labelled({ a: '2' }))).toBe(false)
 })
