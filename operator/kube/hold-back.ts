@@ -29,7 +29,8 @@ export function createHeldBack(graceMs: () => number, uptime: () => number): Hel
       else since.set(namespace, held)
       return {
         now: updates.filter(({ object }) => !held.has(object.metadata.uid ?? '')),
-        laterMs: held.size === 0 ? undefined : Math.min(...held.values()) + patienceMs - nowMs,
+        // Whole milliseconds: the rest of one could be too little for any clock.
+        laterMs: held.size === 0 ? undefined : Math.ceil(Math.min(...held.values()) + patienceMs - nowMs),
       }
     },
   }

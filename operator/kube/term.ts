@@ -289,7 +289,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     if (!this.#publisher.holds(namespace)) return false
     const sinceMs = this.#withoutPodsSinceMs.get(namespace) ?? clock.uptime()
     this.#withoutPodsSinceMs.set(namespace, sinceMs)
-    const leftMs = sinceMs + KEPT_WITHOUT_PODS_MS - clock.uptime()
+    const leftMs = Math.ceil(sinceMs + KEPT_WITHOUT_PODS_MS - clock.uptime())
     if (leftMs <= 0) return false
     this.#queue.addAfter(namespace, leftMs)
     return true
@@ -340,7 +340,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     const untilMs = (this.#driftedAtMs.get(namespace) ?? Number.NEGATIVE_INFINITY) + DRIFT_PAUSE_MS
     if (nowMs < untilMs) {
       this.#pausedUntilMs.set(namespace, untilMs)
-      this.#queue.addAfter(namespace, untilMs - nowMs)
+      this.#queue.addAfter(namespace, Math.ceil(untilMs - nowMs))
       return
     }
     this.#driftedAtMs.set(namespace, nowMs)
@@ -349,7 +349,8 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   }
 
   #isPaused(namespace: string, revision: string): boolean {
-    const leftMs = (this.#pausedUntilMs.get(namespace) ?? Number.NEGATIVE_INFINITY) - this.#options.clock.uptime()
+    const untilMs = this.#pausedUntilMs.get(namespace) ?? Number.NEGATIVE_INFINITY
+    const leftMs = Math.ceil(untilMs - this.#options.clock.uptime())
     if (leftMs > 0 && this.#rollouts.of(namespace).wanted?.revision === revision) {
       this.#queue.addAfter(namespace, leftMs)
       return true

@@ -103,7 +103,7 @@ test('asks first who may have it already', async () => {
   it.rollouts.setPod(pod('web'))
   it.rollouts.setPod(pod('late'))
   it.rollouts.publish('shop', A, 'Unchanged')
-  await it.clock.advance(100)
+  await it.clock.advance(300)
   expect(it.nudges).toEqual(['late'])
 })
 

@@ -17,7 +17,7 @@ test.each<[name: string, change: Partial<Progress>, due: boolean]>([
 })
 
 test.each<[name: string, change: Partial<Progress>, ms: number]>([
-  ['often at first', {}, 30],
+  ['often at first', {}, 150],
   ['less often later', { sinceMs: 3_000 }, 500],
   ['once a minute when it has not followed for minutes', { sinceMs: 120_000 }, 60_000],
   ['soon again when it has just begun to run the document', { standing: 'Current' }, 500],
