@@ -90,6 +90,10 @@ test('finds a Secret that the watch has not told of yet', async () => {
   it.reader.want(new Set([KEY]))
   await it.clock.advance(0)
   expect(it.value()).toBe('a')
+  // Gone before the watch began, so that it will never tell.
+  it.stored.delete(KEY)
+  await it.clock.advance(10_000)
+  expect([it.value(), it.changes.length, it.clock.pending]).toEqual([undefined, 2, 0])
 })
 
 test('drops one that is gone', async () => {
