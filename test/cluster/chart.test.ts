@@ -62,7 +62,6 @@ describe('the chart', () => {
     const others = [
       create('shop', 'outrigger.dev/inject: "false"'),
       create('shop', asks, 'hostNetwork: true,'),
-      create('shop', asks, 'initContainers: [{name: outrigger, image: "a:1", restartPolicy: Always}],'),
       create('kube-system', asks),
       create('outrigger', asks),
     ]
