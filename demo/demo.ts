@@ -44,7 +44,10 @@ async function play(): Promise<void> {
     await showAnswers(lines)
     await changeModel(lines)
   } finally {
+    // What kubectl was called by may not pass the signal on: with nobody to read it, the log ends all the same.
     log.kill()
+    log.stdout.destroy()
+    log.unref()
   }
   kubectl('-n', NAMESPACE, 'get', 'llmproviders,llmroutes,pods')
 }

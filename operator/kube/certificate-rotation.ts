@@ -138,7 +138,7 @@ export class CertificateRotation {
     const written = await secret.write(stored, content, limits)
     if (written === undefined) return secret.read(limits)
     const { action, reason, urgency } = decision
-    const note = { secret: secret.place, action, reason }
+    const note = { object: `Secret ${secret.place}`, action, reason }
     if (urgency === 'Due' || stored === undefined) log.info('webhook certificates were written', note)
     else log.warn('webhook certificates were unfit and were replaced', note)
     return written

@@ -201,7 +201,7 @@ class WebhookCertificates implements Certificates {
     }
     this.#held = { content, expiresAtMs: notAfterMs(leaf) }
     const expires = leaf.validToDate.toISOString()
-    this.#options.log.info('webhook certificate in use', { secret: this.#objects.secret.place, expires })
+    this.#options.log.info('webhook certificate in use', { object: `Secret ${this.#objects.secret.place}`, expires })
     this.#options.onCertificate({ cert: content.cert, key: content.key })
     this.#first.resolve()
     return undefined
@@ -223,7 +223,10 @@ class WebhookCertificates implements Certificates {
   #complain(problem: string | undefined): void {
     const { secret } = this.#objects
     if (problem !== undefined && problem !== this.#complaint) {
-      this.#options.log.warn('the webhook certificate has a problem', { secret: secret.place, reason: problem })
+      this.#options.log.warn('the webhook certificate has a problem', {
+        object: `Secret ${secret.place}`,
+        reason: problem,
+      })
     }
     this.#complaint = problem ?? ''
   }

@@ -29,8 +29,8 @@ export function createHeldBack(graceMs: () => number, uptime: () => number): Hel
       else since.set(namespace, held)
       return {
         now: updates.filter(({ object }) => !held.has(object.metadata.uid ?? '')),
-        // Whole milliseconds: the rest of one could be too little for any clock.
-        laterMs: held.size === 0 ? undefined : Math.ceil(Math.min(...held.values()) + patienceMs - nowMs),
+        // At least one millisecond: the rest of one may be too little for a sum to notice.
+        laterMs: held.size === 0 ? undefined : Math.max(1, Math.min(...held.values()) + patienceMs - nowMs),
       }
     },
   }

@@ -89,6 +89,25 @@ export class Publisher {
     return OWN_NAMES.some(([kind, name]) => this.#isThere(this.#places.get(namespace), { kind, namespace, name }))
   }
 
+  /**
+   * Whether the watch has not shown something that was written. It comes late, or never: when somebody deletes the object
+   * before the watch begins again.
+   */
+  isUnseen(namespace: string): boolean {
+    const written = this.#places.get(namespace)?.written
+    return OWN_NAMES.some(
+      ([kind, name]) =>
+        written?.has(`${kind} ${name}`) && this.#options.versionOf(kind, `${namespace}/${name}`) === undefined,
+    )
+  }
+
+  /** What was written is written again. */
+  doubt(namespace: string): void {
+    const place = this.#places.get(namespace)
+    if (place !== undefined) place.hash = undefined
+    for (const one of place?.written.values() ?? []) one.digest = undefined
+  }
+
   /** The namespace goes, and all that is in it. */
   forget(namespace: string): void {
     this.#places.delete(namespace)
@@ -160,9 +179,7 @@ export class Publisher {
   }
 
   #drift(namespace: string): void {
-    const place = this.#places.get(namespace)
-    if (place !== undefined) place.hash = undefined
-    for (const one of place?.written.values() ?? []) one.digest = undefined
+    this.doubt(namespace)
     this.#options.onDrift(namespace)
   }
 

@@ -55,6 +55,8 @@ interface Namespace {
   wanted: Fingerprint | undefined
   /** By revision, oldest first: what a sidecar that is behind may still run. */
   known: Map<string, Fingerprint>
+  /** Where the providers of all these lie. */
+  owners: ReadonlySet<string>
   /** By name. */
   entries: Map<string, Entry>
 }
@@ -80,6 +82,11 @@ export class Rollouts {
   /** Those with pods, or with a document. */
   namespaces(): string[] {
     return [...this.#namespaces.keys()]
+  }
+
+  /** Namespaces whose providers are in what is published to the namespace, or in what its sidecars may still run. */
+  ownersOf(namespace: string): ReadonlySet<string> {
+    return this.#namespaces.get(namespace)?.owners ?? new Set()
   }
 
   /** Whether the namespace has pods that are not over. */
@@ -128,7 +135,7 @@ export class Rollouts {
     const isSame = before?.revision === wanted.revision
     if (isSame && outcome === 'Unchanged') return
     namespace.wanted = wanted
-    remember(namespace.known, wanted)
+    remember(namespace, wanted)
     const running = [...namespace.entries.values()].filter(({ pod }) => pod.state === 'Running')
     for (const entry of running) {
       if (outcome === 'Unchanged' && entry.report === undefined) entry.runs ??= wanted
@@ -161,7 +168,12 @@ export class Rollouts {
   #namespace(name: string): Namespace {
     const found = this.#namespaces.get(name)
     if (found !== undefined) return found
-    const created: Namespace = { wanted: undefined, known: new Map(), entries: new Map() }
+    const created: Namespace = {
+      wanted: undefined,
+      known: new Map(),
+      owners: new Set(),
+      entries: new Map(),
+    }
     this.#namespaces.set(name, created)
     return created
   }
@@ -307,11 +319,14 @@ function rolloutOf(namespace: Namespace | undefined): NamespaceRollout {
   return { wanted: namespace?.wanted, pods }
 }
 
-function remember(known: Map<string, Fingerprint>, fingerprint: Fingerprint): void {
+function remember(namespace: Namespace, fingerprint: Fingerprint): void {
+  const { known } = namespace
   known.delete(fingerprint.revision)
   known.set(fingerprint.revision, fingerprint)
   const [oldest] = known.keys()
   if (known.size > KNOWN_MAX && oldest !== undefined) known.delete(oldest)
+  const ids = [...known.values()].flatMap(({ providers }) => [...providers.keys()])
+  namespace.owners = new Set(ids.map((id) => id.split('/')[0] ?? ''))
 }
 
 /** Differs from nudge to nudge, whoever leads: a patch that changes nothing is no event for the kubelet. */

@@ -40,6 +40,7 @@ const RETRY_MAX_MS = 30_000
 const GIVEN_UP_MS = 5_000
 /** Nothing tells when a right was given. */
 const FORBIDDEN_RETRY_MS = 60_000
+const UNCONFIRMED_RETRY_MS = 5_000
 
 export class SecretReader {
   readonly #options: SecretReaderOptions
@@ -120,6 +121,8 @@ export class SecretReader {
     else this.#read.set(key, after)
     if (before?.version !== after?.version) this.#options.onChange(key)
     const latest = this.#options.versionOf(key)
+    // The watch may have begun when it was gone again, and will then never tell.
+    if (after !== undefined && latest === undefined) this.#queue.addAfter(key, UNCONFIRMED_RETRY_MS)
     // There was news meanwhile: it is read again already.
     const isBehind = latest !== undefined && latest !== version && !isCovered(latest, after?.version ?? '')
     if (!isBehind) this.#answer(key)

@@ -73,6 +73,8 @@ const FIRST_ROUND_GRACE_MS = 10_000
 const KEPT_WITHOUT_PODS_MS = 60_000
 /** Whoever else writes what is the operator's may do so again and again. */
 const DRIFT_PAUSE_MS = 10_000
+/** So late a watch shows what was written only when something is wrong. */
+const SIGHT_MS = 10_000
 const END_MS = 1_000
 
 export function startTerm(options: TermOptions): Term {
@@ -98,6 +100,8 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   /** By namespace; made anew when something of it changed. */
   readonly #counts = new Map<string, { counts: Map<string, SidecarCounts>; pods: SidecarCounts }>()
   readonly #withoutPodsSinceMs = new Map<string, number>()
+  /** The watch does not show what was written there. */
+  readonly #unseenSinceMs = new Map<string, number>()
   readonly #driftedAtMs = new Map<string, number>()
   /** Somebody else changes them again and again: they are not written the same again before this time. */
   readonly #pausedUntilMs = new Map<string, number>()
@@ -263,6 +267,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     const outcome = await this.#publisher.publish(namespace, rendered)
     if (outcome === 'Written') this.#options.log.info('published', { namespace, revision })
     this.#rolledOut(namespace, outcome)
+    this.#awaitSight(namespace)
     return []
   }
 
@@ -272,11 +277,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
 
   #rolledOut(namespace: string, outcome: 'Written' | 'Unchanged'): void {
     const wanted = this.#compiled.get(namespace)
-    if (wanted === undefined) return
-    const before = this.#rollouts.of(namespace).wanted
-    // Also for those that the namespace no longer uses.
-    if (before !== undefined && before.revision !== wanted.revision) this.#countsChanged(namespace)
-    this.#rollouts.publish(namespace, wanted, outcome)
+    if (wanted !== undefined) this.#rollouts.publish(namespace, wanted, outcome)
   }
 
   /** Whether there is somebody to publish to, or was just now. */
@@ -300,6 +301,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     if (!isNamed && !this.#rollouts.hasPods(namespace) && !this.#publisher.holds(namespace)) {
       this.#compiled.delete(namespace)
       this.#driftedAtMs.delete(namespace)
+      this.#unseenSinceMs.delete(namespace)
       this.#pausedUntilMs.delete(namespace)
     } else if (this.#compiled.get(namespace)?.revision !== config.revision) {
       this.#compiled.set(namespace, fingerprintOf(config))
@@ -329,9 +331,18 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   /** Sidecars said something: the statuses of the namespace's objects are to follow, and of the providers that they use. */
   #countsChanged(namespace: string): void {
     this.#counts.delete(namespace)
-    const providers = [...(this.#rollouts.of(namespace).wanted?.providers.keys() ?? [])]
-    const concerned = new Set([namespace, ...providers.map((id) => id.split('/')[0] as string)])
+    const concerned = new Set([namespace, ...this.#rollouts.ownersOf(namespace)])
     for (const each of concerned) this.#queue.addAfter(each, COUNTS_SETTLE_MS)
+  }
+
+  #awaitSight(namespace: string): void {
+    const nowMs = this.#options.clock.uptime()
+    if (!this.#publisher.isUnseen(namespace)) return void this.#unseenSinceMs.delete(namespace)
+    const sinceMs = this.#unseenSinceMs.get(namespace) ?? nowMs
+    const isLate = sinceMs + SIGHT_MS <= nowMs
+    this.#unseenSinceMs.set(namespace, isLate ? nowMs : sinceMs)
+    if (isLate) this.#publisher.doubt(namespace)
+    this.#queue.addAfter(namespace, isLate ? 0 : Math.ceil(sinceMs + SIGHT_MS - nowMs))
   }
 
   #drifted(namespace: string): void {

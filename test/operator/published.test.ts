@@ -102,6 +102,26 @@ describe('what is published', () => {
     expect(runs('shop', 'web')).toBe(revisionOf('shop'))
   })
 
+  test('is there again after it was deleted while nobody watched', async () => {
+    const resumed = Promise.withResolvers<void>()
+    const blind: ReplicaChange = {
+      between: (client) => ({
+        ...client,
+        async watch(...[request, onEvent, signal]: Parameters<typeof client.watch>) {
+          if (request.path.endsWith('/configmaps')) await resumed.promise
+          return client.watch(request, onEvent, signal)
+        },
+      }),
+    }
+    await openShop({}, blind)
+    expect(revisionOf('shop')).toBeDefined()
+    remove('ConfigMap', 'shop/outrigger-config')
+    cluster().store.compact()
+    resumed.resolve()
+    await cluster().advance(15_000)
+    expect(revisionOf('shop')).toBeDefined()
+  })
+
   test('is not fought for without a pause', async () => {
     await openShop()
     cluster().store.subscribe(({ collection, object }) => {

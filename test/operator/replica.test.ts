@@ -189,6 +189,15 @@ describe('an operator', () => {
     const after = await metrics.registry.metrics()
     expect(after).not.toMatch(/outrigger_operator_(problems|sidecars)\{/)
   })
+
+  test('that leads no longer shows nothing of the namespaces: the next leader does', async () => {
+    const { metrics, stop } = await openShop()
+    remove('Secret', 'ai/keys')
+    await cluster().advance(3_000)
+    expect(await metrics.registry.metrics()).toMatch(/outrigger_operator_problems\{.*outrigger_operator_sidecars\{/s)
+    await stop()
+    expect(await metrics.registry.metrics()).not.toMatch(/outrigger_operator_(problems|sidecars)\{/)
+  })
 })
 
 /** An Error's own words, which JSON would leave out. */

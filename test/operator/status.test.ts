@@ -72,6 +72,18 @@ describe('a provider', () => {
     expect(sidecarsOf('LLMProvider', 'ai/openai')).toEqual([1, 1, 0])
   })
 
+  test('that closes counts who still runs it, until they have another document', async () => {
+    await openShop({}, { nudgePodsMax: 1 })
+    cluster().node.run('shop', 'web-2', { labels: { app: 'web' } })
+    await cluster().advance(120_000)
+    expect(sidecarsOf('LLMProvider', 'ai/openai')).toEqual([2, 2, 0])
+    apply(cluster().store, provider('ai/openai', { access: { namespaces: { from: 'Same' } } }))
+    await cluster().advance(5_000)
+    expect(sidecarsOf('LLMProvider', 'ai/openai')).toEqual([2, 0, 2])
+    await cluster().advance(300_000)
+    expect(sidecarsOf('LLMProvider', 'ai/openai')).toEqual([0, 0, 0])
+  })
+
   test('that is deleted and made anew gets its own status', async () => {
     await openShop()
     remove('LLMProvider', 'ai/openai')

@@ -19,7 +19,7 @@ test('cert-manager writes everything: its Secret is awaited, followed, and nothi
   const { certificates, served, log } = cluster.start({ mode: 'CertManager', leads: true })
   await cluster.pass(1_000)
   expect(log.lines.map(({ fields }) => fields)).toEqual([
-    { secret: 'outrigger-system/outrigger-webhook-tls', reason: 'there is no Secret' },
+    { object: 'Secret outrigger-system/outrigger-webhook-tls', reason: 'there is no Secret' },
   ])
   cluster.putContent({ cert: FIRST.cert, key: FIRST.key, ca: CA.cert })
   await cluster.pass(1_000)

@@ -201,3 +201,15 @@ test('looks again where something of its own turns up that it did not leave', ()
   expect(it.drifts).toEqual(['shop'])
   expect(it.publisher.holds('shop')).toBe(true)
 })
+
+test('doubts what the watch does not show, and writes it again', async () => {
+  const it = start()
+  await it.publisher.publish('shop', rendered('1'))
+  expect(it.publisher.isUnseen('shop')).toBe(true)
+  // Deleted before the watch began again, which will never tell of it.
+  it.there.clear()
+  it.publisher.doubt('shop')
+  await it.publisher.publish('shop', rendered('1'))
+  it.tellAll()
+  expect([it.there.size, it.publisher.isUnseen('shop'), it.drifts]).toEqual([1, false, []])
+})

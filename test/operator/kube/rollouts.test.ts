@@ -149,6 +149,21 @@ test('comes back to a pod that follows a document which was taken back meanwhile
   expect(it.nudges.length).toBeGreaterThan(before)
 })
 
+test('has nudges left for a pod that followed none of them, and then follows one that was taken back', async () => {
+  const it = start()
+  it.says.set('web', 'a')
+  it.rollouts.publish('shop', A, 'Written')
+  it.rollouts.setPod(pod('web'))
+  it.rollouts.publish('shop', B, 'Written')
+  await it.clock.advance(60_000)
+  it.rollouts.publish('shop', A, 'Written')
+  await it.clock.advance(100)
+  it.says.set('web', 'bb')
+  const before = it.nudges.length
+  await it.clock.advance(5_000)
+  expect(it.nudges.length).toBeGreaterThan(before)
+})
+
 test('sends what was published last when a document comes while it waits for its turn', async () => {
   const it = start({ nudgeRate: 1, onNudge: (name) => void it.says.set(name, 'bb') })
   for (const name of ['x', 'y', 'z']) it.rollouts.setPod(pod(name))
