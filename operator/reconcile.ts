@@ -13,7 +13,7 @@ import type { Snapshot } from './resolve/snapshot.ts'
 import type { SidecarCounts } from './rollout/count.ts'
 import { type StatusUpdate, statusesOf } from './status/statuses.ts'
 
-/** What the story needs of the cluster; `kube/cluster.ts` is the real one. */
+/** What the story needs of the cluster; `kube/term.ts` is the real one. */
 export interface Cluster<Seen extends Snapshot = Snapshot> {
   /** All that was seen at this moment, frozen. */
   snapshot(): Seen

@@ -5,7 +5,6 @@ import {
   type FlagTable,
   parseAddress,
   parseChoice,
-  parseDuration,
   parseList,
   parseLogLevel,
   type SettingsOf,
@@ -93,12 +92,6 @@ export const OPERATOR_FLAGS = {
     help: 'How to reach the API server from outside a cluster; inside, the ServiceAccount’s own way.',
     default: '',
     parse: (text: string) => text,
-  },
-  drainTimeout: {
-    value: 'DURATION',
-    help: 'How long admission requests may go on after SIGTERM.',
-    default: '10s',
-    parse: parseDuration,
   },
   logLevel: { value: 'LEVEL', help: 'error, warn, info or debug.', default: 'info', parse: parseLogLevel },
 } satisfies FlagTable

@@ -31,8 +31,6 @@ export interface WebhookOptions {
   certificate(): ServingCertificate
   /** Asked for every pod. */
   settings(): InjectionSettings
-  /** A pod of this namespace is about to have a sidecar: it needs a configuration. Not for dry runs. */
-  onInjected?(namespace: string): void
   admitted(result: AdmissionResult): void
   log: Log
   /** `close` goes on accepting connections until this resolves: when the Service's endpoint is gone everywhere. */
@@ -145,13 +143,12 @@ function answer(request: AdmissionRequest, options: WebhookOptions): string {
   }
 }
 
-function note({ namespace, podName, dryRun }: AdmissionRequest, injection: Injection, options: WebhookOptions): void {
+function note({ namespace, podName }: AdmissionRequest, injection: Injection, options: WebhookOptions): void {
   const { outcome } = injection
   const fields = { namespace, pod: podName, outcome }
   if (outcome === 'Refused') options.log.info('pod refused', { ...fields, reason: injection.message })
   else options.log.debug('pod admitted', fields)
   options.admitted(outcome === 'Injected' || outcome === 'Refused' ? outcome : 'Unchanged')
-  if (outcome === 'Injected' && !dryRun) options.onInjected?.(namespace)
 }
 
 async function listen(server: Server, { host, port }: Address): Promise<number> {

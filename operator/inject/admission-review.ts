@@ -12,8 +12,6 @@ export interface AdmissionRequest {
   podName: string
   /** Creates a pod. Others, which a webhook's rules may let through by mistake, are none of our business. */
   creates: boolean
-  /** Nothing may come of a request that is only tried. */
-  dryRun: boolean
   pod: RawObject
 }
 
@@ -40,7 +38,7 @@ export function parseAdmissionReview(text: string): { request: AdmissionRequest 
   const creates = request.operation === 'CREATE' && !textAt(request, 'subResource')
   if (creates && !isRecord(pod)) return { problem: 'request.object is missing' }
   return {
-    request: { uid, creates, ...nameOf(request), dryRun: request.dryRun === true, pod: isRecord(pod) ? pod : {} },
+    request: { uid, creates, ...nameOf(request), pod: isRecord(pod) ? pod : {} },
   }
 }
 

@@ -69,7 +69,7 @@ describe('environment variables', () => {
 
   test('of the operator are its flags, all but the one for use outside a cluster', () => {
     const set = [...deployment.matchAll(/^ +- name: (OUTRIGGER_\w+)$/gm)].map(([, name]) => name)
-    const { kubeconfig: _, drainTimeout: __, ...flags } = OPERATOR_FLAGS
+    const { kubeconfig: _, ...flags } = OPERATOR_FLAGS
     expect(set.sort()).toEqual(Object.keys(flags).map(variableOf).sort())
   })
 

@@ -44,7 +44,7 @@ test('a pod gets its patch, in base64', async () => {
     '/metadata/annotations/outrigger.dev~1injected',
   ])
   expect(answer.response).not.toHaveProperty('warnings')
-  expect(seen).toEqual({ results: ['Injected'], namespaces: ['shop'] })
+  expect(seen).toEqual({ results: ['Injected'] })
 })
 
 test('what a pod should know about goes with it', async () => {
@@ -57,7 +57,7 @@ test('a pod that has everything gets no patch', async () => {
   const { port, seen } = await start()
   const { response } = await review(port, { object: pod('already-injected.yaml') })
   expect(response).toEqual({ uid: 'f0', allowed: true })
-  expect(seen).toEqual({ results: ['Unchanged'], namespaces: [] })
+  expect(seen).toEqual({ results: ['Unchanged'] })
 })
 
 test('a pod that cannot be injected is refused with a sentence for its author', async () => {
@@ -66,7 +66,7 @@ test('a pod that cannot be injected is refused with a sentence for its author', 
   const message = CASES.get('windows.yaml')?.expected.message
   const status = { status: 'Failure', code: 403, reason: 'Forbidden', message }
   expect(response).toEqual({ uid: 'f0', allowed: false, status })
-  expect(seen).toEqual({ results: ['Refused'], namespaces: [] })
+  expect(seen).toEqual({ results: ['Refused'] })
   expect(log.lines).toEqual([
     {
       level: 'info',
@@ -80,7 +80,7 @@ test('nothing comes of a dry run', async () => {
   const { port, seen } = await start()
   const { response } = await review(port, { object: pod('job.yaml'), dryRun: true })
   expect(response).toMatchObject({ allowed: true, patchType: 'JSONPatch' })
-  expect(seen).toEqual({ results: ['Injected'], namespaces: [] })
+  expect(seen).toEqual({ results: ['Injected'] })
 })
 
 test.each([
@@ -257,18 +257,16 @@ test('a request that has begun is answered before it closes', async () => {
 
 interface Seen {
   results: string[]
-  namespaces: string[]
 }
 
 async function start(options: Partial<WebhookOptions> = {}) {
   const log = recordedLog()
-  const seen: Seen = { results: [], namespaces: [] }
+  const seen: Seen = { results: [] }
   const webhook = await startWebhook({
     address: { host: '127.0.0.1', port: 0 },
     certificate: () => first,
     settings: () => USUAL_SETTINGS,
     admitted: (result) => seen.results.push(result),
-    onInjected: (namespace) => seen.namespaces.push(namespace),
     log,
     linger: async () => undefined,
     ...options,
