@@ -259,6 +259,8 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
       this.#withoutPodsSinceMs.delete(namespace)
       return []
     }
+    // What is kept for the next pod is kept as it is: nobody there needs another key.
+    if (!this.#rollouts.hasPods(namespace)) return []
     const rendered = renderObjects(namespace, compiled, valuesOf(compiled, seen))
     if ('missing' in rendered) throw new Error(`Secrets changed while they were read: ${rendered.missing.join(', ')}`)
     if ('tooLarge' in rendered) return unpublishable(namespace, rendered.tooLarge, seen)

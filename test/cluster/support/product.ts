@@ -110,6 +110,9 @@ export async function createRelease(cluster: Cluster, images: Images): Promise<R
     },
     async remove() {
       await uninstall()
+      // Kept for running pods by design; the next file's tests are to find none.
+      const own = ['--all-namespaces', '--selector', 'app.kubernetes.io/managed-by=outrigger']
+      await cluster.kubectl(['delete', 'configmaps,secrets', ...own])
       const crds = ['llmproviders.outrigger.dev', 'llmroutes.outrigger.dev']
       await cluster.kubectl(['delete', 'crd', ...crds, '--ignore-not-found', '--timeout=120s'])
       await cluster.kubectl(['delete', 'namespace', OPERATOR_NAMESPACE, '--ignore-not-found', '--timeout=120s'])
