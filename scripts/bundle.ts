@@ -2,6 +2,7 @@
 // outrigger.cjs, and beside it the commands that read files (outrigger-files.cjs) and the operator (outrigger-operator.cjs).
 import { writeFileSync } from 'node:fs'
 import { build, type Plugin } from 'esbuild'
+import { BUNDLE_OPTIONS } from './bundle-options.ts'
 import { metafileOf } from './image/packages.ts'
 
 /** By what cli/main.ts imports only when it is needed. */
@@ -20,23 +21,14 @@ const apart: Plugin = {
   },
 }
 
-const options = {
-  bundle: true,
-  minify: true,
-  platform: 'node',
-  target: 'node26',
-  format: 'cjs',
-  legalComments: 'linked',
-  logLevel: 'warning',
-  metafile: true,
-  alias: { 'body-parser': './scripts/no-body-parser.cjs' },
-} as const
+/** Nobody sends an admin server a body. */
+const alias = { 'body-parser': './scripts/no-body-parser.cjs' }
 
 await bundleInto('dist/outrigger.cjs', 'cli/main.ts', [apart])
 for (const [source, bundle] of Object.entries(APART)) await bundleInto(`dist/${bundle}`, `cli/${source}`, [])
 
 /** The metafile beside it tells the image's bill of materials what is in it. */
 async function bundleInto(outfile: string, entryPoint: string, plugins: Plugin[]): Promise<void> {
-  const { metafile } = await build({ ...options, entryPoints: [entryPoint], outfile, plugins })
+  const { metafile } = await build({ ...BUNDLE_OPTIONS, alias, entryPoints: [entryPoint], outfile, plugins })
   writeFileSync(metafileOf(outfile), JSON.stringify(metafile))
 }

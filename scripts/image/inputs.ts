@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { build, type Metafile } from 'esbuild'
+import { BUNDLE_OPTIONS } from '../bundle-options.ts'
 import {
   collectLibraries,
   installedLibraries,
@@ -81,17 +82,10 @@ export function readOutrigger(): App {
 export async function bundleApp(entry: string): Promise<App> {
   const entryFile = `${path.basename(entry, path.extname(entry))}.cjs`
   const { outputFiles, metafile } = await build({
+    ...BUNDLE_OPTIONS,
     absWorkingDir: ROOT,
     entryPoints: [path.resolve(entry)],
     outfile: entryFile,
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    target: 'node26',
-    format: 'cjs',
-    legalComments: 'linked',
-    logLevel: 'warning',
-    metafile: true,
     write: false,
   })
   const files = outputFiles.map((file) => ({ name: path.basename(file.path), content: Buffer.from(file.contents) }))

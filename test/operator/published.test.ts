@@ -57,6 +57,20 @@ describe('what is published', () => {
     expect(nudged()).toEqual(['web'])
   })
 
+  test('is left as it is while it is only kept for the next pod, which gets what holds then', async () => {
+    await openShop()
+    const before = revisionOf('shop')
+    cluster().node.remove('shop', 'web', 'Forced')
+    await cluster().advance(5_000)
+    applyAll(route('shop/chat', 'ai/openai', undefined, timeouts('9s')))
+    await cluster().advance(5_000)
+    expect(revisionOf('shop')).toBe(before)
+    cluster().node.run('shop', 'next')
+    await cluster().advance(5_000)
+    expect(revisionOf('shop')).not.toBe(before)
+    expect(runs('shop', 'next')).toBe(revisionOf('shop'))
+  })
+
   test('goes a minute after the last pod, and not when the next pod comes before', async () => {
     await openShop()
     cluster().node.remove('shop', 'web')

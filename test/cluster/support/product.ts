@@ -30,14 +30,14 @@ export interface Images {
 export async function provideImages(cluster: Cluster): Promise<Images> {
   await run('make', ['--no-print-directory', 'build'], { cwd: ROOT })
   const outrigger = await provide(cluster, 'outrigger', [])
-  const traffic = await provide(cluster, 'traffic', ['--app', 'test/cluster/apps/traffic.ts'])
-  const prober = await provide(cluster, 'prober', ['--app', 'test/cluster/apps/prober.ts'])
+  const traffic = await provideApp(cluster, 'traffic')
+  const prober = await provideApp(cluster, 'prober')
   const outriggerAgain = outrigger.replace(/:/, '-again:')
   await tagImage(cluster.place, outrigger, outriggerAgain)
   return { outrigger, outriggerAgain, traffic, prober }
 }
 
-/** Image of apps/NAME.ts: for those that few tests need. */
+/** Image of apps/NAME.ts. */
 export async function provideApp(cluster: Cluster, name: string): Promise<string> {
   return await provide(cluster, name, ['--app', `test/cluster/apps/${name}.ts`])
 }
