@@ -1,4 +1,11 @@
-import type { ProviderConfig, RouteConfig, RuleConfig, SelectorTermConfig, SidecarConfig } from './sidecar-config.ts'
+import type {
+  ProviderConfig,
+  RetryConfig,
+  RouteConfig,
+  RuleConfig,
+  SelectorTermConfig,
+  SidecarConfig,
+} from './sidecar-config.ts'
 
 /**
  * What the shape of a document cannot say: names that are unique, names that must exist elsewhere, fields that depend on
@@ -22,6 +29,10 @@ function ofProvider(at: string, provider: ProviderConfig): string[] {
   ]
   if (provider.apiVersion !== undefined && provider.type !== 'AzureOpenAI') {
     problems.push(`${at}.apiVersion: allowed for AzureOpenAI only`)
+  }
+  const { healthCheck } = provider
+  if (healthCheck !== undefined && healthCheck.timeoutMs >= healthCheck.intervalMs) {
+    problems.push(`${at}.healthCheck.timeoutMs: expected less than intervalMs`)
   }
   return problems
 }
@@ -61,9 +72,26 @@ function ofRule(at: string, rule: RuleConfig, providers: Map<string, ProviderCon
   }
   return [
     ...problems,
+    ...ofRetry(`${at}.retry`, rule.retry),
     ...repeated(`${at}.defaults`, 'name', rule.defaults),
     ...repeated(`${at}.overrides`, 'name', rule.overrides),
   ]
+}
+
+function ofRetry(at: string, { on, statuses, backoff }: RetryConfig): string[] {
+  return [
+    ...unsorted(`${at}.on`, on),
+    ...unsorted(`${at}.statuses`, statuses),
+    ...(backoff.initialMs > backoff.maxMs ? [`${at}.backoff.initialMs: expected at most maxMs`] : []),
+  ]
+}
+
+/** Sets are written as sorted lists, so that equal sets are equal bytes. */
+function unsorted(at: string, items: readonly (string | number)[]): string[] {
+  return items.flatMap((item, index) => {
+    const before = items[index - 1]
+    return before === undefined || before < item ? [] : [`${at}[${index}]: expected more than the one before it`]
+  })
 }
 
 function repeated<K extends string>(at: string, key: K, items: readonly Record<K, string>[]): string[] {

@@ -22,17 +22,22 @@ import {
 } from './shape.ts'
 import {
   type BackendConfig,
+  type BackoffConfig,
   type BodyFieldConfig,
+  type CircuitBreakerConfig,
   CONFIG_FORMAT,
   type ConnectionsConfig,
   type CredentialConfig,
   type EgressProxyConfig,
   type HeaderConfig,
   type HeaderMatchConfig,
+  type HealthCheckConfig,
   type MatchConfig,
   type ModelConfig,
   type PriceConfig,
   type ProviderConfig,
+  type RetryBudgetConfig,
+  type RetryConfig,
   type RouteConfig,
   type RuleConfig,
   type SelectorConfig,
@@ -72,6 +77,9 @@ function formatProblem(format: number): string {
 }
 
 const WEIGHT_MAX = 1_000_000
+const COUNT_MAX = 100_000
+const PRIORITY_MAX = 100
+const ATTEMPTS_MAX = 10
 
 // Timers hold 2^31-1 ms, and fire at once beyond it; a day is what the resources allow.
 const DURATION_MAX_MS = 24 * 3600 * 1000
@@ -125,7 +133,29 @@ const isTimeoutsOverride = objectOf<Partial<TimeoutsConfig>>({
   totalMs: optional(durationMs),
 })
 
+/** Of a whole. */
+const percent = integer(0, 100)
+
 const isConnections = objectOf<ConnectionsConfig>({ max: integer(1), idleMs: durationMs })
+
+const isCircuitBreaker = objectOf<CircuitBreakerConfig>({
+  consecutiveFailures: integer(0, COUNT_MAX),
+  errorPercent: percent,
+  minRequests: integer(1, COUNT_MAX),
+  windowMs: durationMs,
+  openForMs: durationMs,
+  probes: integer(1, COUNT_MAX),
+})
+
+const isRetryBudget = objectOf<RetryBudgetConfig>({ percent, minPerSecond: integer(0, COUNT_MAX) })
+
+const isHealthCheck = objectOf<HealthCheckConfig>({
+  path: text('a path of visible ASCII that begins with / and has no #', (value) => /^\/[!"$-~]*$/.test(value)),
+  intervalMs: durationMs,
+  timeoutMs: durationMs,
+  unhealthyThreshold: integer(1, COUNT_MAX),
+  healthyThreshold: integer(1, COUNT_MAX),
+})
 
 const isTls = objectOf<TlsConfig>({
   caBundle: optional(nonEmpty),
@@ -146,6 +176,9 @@ const isProvider = objectOf<ProviderConfig>({
   models: listOf(isModel),
   timeouts: isTimeouts,
   connections: isConnections,
+  circuitBreaker: isCircuitBreaker,
+  retryBudget: isRetryBudget,
+  healthCheck: optional(isHealthCheck),
   tls: isTls,
   egressProxy: optional(isEgressProxy),
 })
@@ -172,6 +205,14 @@ const isBackend = objectOf<BackendConfig>({
   provider: objectId,
   model: optional(isModelName),
   weight: integer(0, WEIGHT_MAX),
+  priority: integer(0, PRIORITY_MAX),
+})
+
+const isRetry = objectOf<RetryConfig>({
+  attempts: integer(1, ATTEMPTS_MAX),
+  on: listOf(oneOf('ConnectFailure', 'Timeout', 'RateLimited', 'ServerError', 'ProviderRefused')),
+  statuses: listOf(integer(400, 599)),
+  backoff: objectOf<BackoffConfig>({ initialMs: durationMs, maxMs: durationMs }),
 })
 
 const isBodyField = objectOf<BodyFieldConfig>({ name: anyText, value: anything })
@@ -181,6 +222,9 @@ const isRule = objectOf<RuleConfig>({
   matches: listOf(isMatch),
   backends: listOf(isBackend),
   unavailable: optional(nonEmpty),
+  balance: oneOf('Weighted', 'LeastInFlight', 'Fastest', 'Cheapest'),
+  retry: isRetry,
+  panicPercent: percent,
   timeouts: isTimeoutsOverride,
   defaults: listOf(isBodyField),
   overrides: listOf(isBodyField),

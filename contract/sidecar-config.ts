@@ -45,6 +45,10 @@ export interface ProviderConfig {
   models: ModelConfig[]
   timeouts: TimeoutsConfig
   connections: ConnectionsConfig
+  circuitBreaker: CircuitBreakerConfig
+  retryBudget: RetryBudgetConfig
+  /** Absent: only real requests tell how the provider is. */
+  healthCheck?: HealthCheckConfig
   tls: TlsConfig
   egressProxy?: EgressProxyConfig
 }
@@ -90,7 +94,7 @@ export interface TimeoutsConfig {
   firstByteMs: number
   /** Between two reads of the answer's body. */
   idleMs: number
-  /** From the start of the attempt to the last byte. */
+  /** From the start of the request's first attempt to the last byte of the answer, over all attempts. */
   totalMs: number
 }
 
@@ -99,6 +103,44 @@ export interface ConnectionsConfig {
   max: number
   /** An unused connection is closed after this long. */
   idleMs: number
+}
+
+/** When a provider is left alone for a while. One circuit per provider and operation in each sidecar. */
+export interface CircuitBreakerConfig {
+  /** Opens after so many failures in a row, up to 100000; 0: never for that reason. */
+  consecutiveFailures: number
+  /** Opens when at least this share of the window's requests failed, 1–100; 0: never for that reason. */
+  errorPercent: number
+  /** Requests that the window must hold before `errorPercent` counts. */
+  minRequests: number
+  /** Length of the sliding window. */
+  windowMs: number
+  /** How long it stays open before probes may go; doubles with each probe that fails, up to ten times this. */
+  openForMs: number
+  /** Requests that may be under way at a time while it is half-open; so many successes close it. */
+  probes: number
+}
+
+/** Bounds attempts at a provider by requests that it has failed already, so that an outage is not multiplied. */
+export interface RetryBudgetConfig {
+  /** Retries as a share of the requests of the last 10 s, 0–100. */
+  percent: number
+  /** Retries per second that are allowed whatever the share; 0: none. */
+  minPerSecond: number
+}
+
+/** An active check with GET, which costs no tokens; with the provider's headers, a credential and Azure's api-version. */
+export interface HealthCheckConfig {
+  /** Begins with a slash and may have a query; appended to the base URL. Where the models are listed unless the resource names another. */
+  path: string
+  /** Between two checks, with 10 % jitter. */
+  intervalMs: number
+  /** From the start of the check to the end of its answer; less than `intervalMs`. */
+  timeoutMs: number
+  /** Checks in a row that must fail before the provider counts as unhealthy. */
+  unhealthyThreshold: number
+  /** Checks in a row that must succeed before it counts as healthy again. */
+  healthyThreshold: number
 }
 
 export interface TlsConfig {
@@ -145,6 +187,14 @@ export interface RuleConfig {
   backends: BackendConfig[]
   /** Why there is no backend; present exactly when `backends` is empty. */
   unavailable?: string
+  /** Decides among available backends of the same priority. */
+  balance: Balance
+  retry: RetryConfig
+  /**
+   * Health is disregarded when fewer than this percentage of the rule's backends are available, 0–100. At 0 only when none is: a
+   * request is never refused because every provider looks ill.
+   */
+  panicPercent: number
   /** Replace the provider's where set. */
   timeouts: Partial<TimeoutsConfig>
   /** Top-level body fields filled in where the client sent none. */
@@ -189,6 +239,37 @@ export interface BackendConfig {
   model?: string
   /** 0 keeps the backend out of the choice. */
   weight: number
+  /** 0–100. Backends of a higher number are used while none of a lower one is available, and when those have failed. */
+  priority: number
+}
+
+/**
+ * `Weighted` draws by weight, `LeastInFlight` takes the one with the fewest open requests for its weight, `Fastest` the better of two
+ * draws by time to first byte, `Cheapest` the lowest declared price; an unknown price comes last.
+ */
+export type Balance = 'Weighted' | 'LeastInFlight' | 'Fastest' | 'Cheapest'
+
+export interface RetryConfig {
+  /** Attempts for one request at all providers together, the first included: 1 never retries. 1–10. */
+  attempts: number
+  /** Sorted, each once. */
+  on: RetryReason[]
+  /** Statuses of a provider's answer that are worth another attempt, too: 400–599, sorted, each once. */
+  statuses: number[]
+  backoff: BackoffConfig
+}
+
+/**
+ * What can be wrong with an attempt. `ProviderRefused` is a 401, 402 or 403 of our credential, which is no matter of the
+ * caller's. A 4xx that the caller caused is none of these.
+ */
+export type RetryReason = 'ConnectFailure' | 'Timeout' | 'RateLimited' | 'ServerError' | 'ProviderRefused'
+
+/** Before a provider is asked again: a random part of `initialMs` · 2ⁿ, up to `maxMs`. Another provider is asked at once. */
+export interface BackoffConfig {
+  initialMs: number
+  /** Also the longest Retry-After that is waited for. */
+  maxMs: number
 }
 
 export interface BodyFieldConfig {

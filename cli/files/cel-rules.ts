@@ -13,6 +13,9 @@ import type { Finding } from './problem.ts'
 import type { StructuralSchema, ValidationRule } from './structural-schema.ts'
 import { isObject, memberSchema } from './structure.ts'
 
+/** Fields of ours whose names are words of CEL; rules write them as an apiserver wants them, with underscores. */
+const CEL_WORDS: ReadonlySet<string> = new Set(['true'])
+
 /** `Skip` leaves out exactly the rules whose reason is FieldValueForbidden: those that guard the pod and its node. */
 export type ForbiddenRules = 'Enforce' | 'Skip'
 
@@ -79,7 +82,7 @@ export function checkRules(rules: CelRules, value: unknown, forbidden: Forbidden
     const members = new Map<string, CelInput>()
     for (const [name, field] of Object.entries(value)) {
       const member = visit(memberSchema(schema, name) ?? {}, field, [...path, name])
-      if (member !== undefined) members.set(name, member)
+      if (member !== undefined) members.set(CEL_WORDS.has(name) ? `__${name}__` : name, member)
     }
     return members
   }

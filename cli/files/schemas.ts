@@ -502,6 +502,141 @@ export const LLMProviderSchema: StructuralSchema = {
             },
           },
         },
+        circuitBreaker: {
+          type: 'object',
+          default: {},
+          properties: {
+            consecutiveFailures: {
+              type: 'integer',
+              format: 'int32',
+              default: 5,
+              minimum: 0,
+              maximum: 100000,
+            },
+            errorPercent: {
+              type: 'integer',
+              format: 'int32',
+              default: 50,
+              minimum: 0,
+              maximum: 100,
+            },
+            minRequests: {
+              type: 'integer',
+              format: 'int32',
+              default: 20,
+              minimum: 1,
+              maximum: 100000,
+            },
+            window: {
+              type: 'string',
+              default: '30s',
+              maxLength: 24,
+              'x-kubernetes-validations': [
+                {
+                  rule: "self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('24h')",
+                  message: 'write a duration above 0 and at most 24h, such as 500ms, 30s or 1m30s',
+                  reason: 'FieldValueInvalid',
+                },
+              ],
+            },
+            openFor: {
+              type: 'string',
+              default: '15s',
+              maxLength: 24,
+              'x-kubernetes-validations': [
+                {
+                  rule: "self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('24h')",
+                  message: 'write a duration above 0 and at most 24h, such as 500ms, 30s or 1m30s',
+                  reason: 'FieldValueInvalid',
+                },
+              ],
+            },
+            probes: {
+              type: 'integer',
+              format: 'int32',
+              default: 1,
+              minimum: 1,
+              maximum: 1000,
+            },
+          },
+        },
+        retryBudget: {
+          type: 'object',
+          default: {},
+          properties: {
+            percent: {
+              type: 'integer',
+              format: 'int32',
+              default: 20,
+              minimum: 0,
+              maximum: 100,
+            },
+            minPerSecond: {
+              type: 'integer',
+              format: 'int32',
+              default: 10,
+              minimum: 0,
+              maximum: 100000,
+            },
+          },
+        },
+        healthCheck: {
+          type: 'object',
+          'x-kubernetes-validations': [
+            {
+              rule: "!self.timeout.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || !self.interval.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self.timeout) < duration(self.interval)",
+              message: 'make timeout shorter than interval, so that one check has ended before the next begins',
+              reason: 'FieldValueInvalid',
+              fieldPath: '.timeout',
+            },
+          ],
+          properties: {
+            path: {
+              type: 'string',
+              minLength: 1,
+              maxLength: 512,
+              pattern: '^/[!"$-~]*$',
+            },
+            interval: {
+              type: 'string',
+              default: '30s',
+              maxLength: 24,
+              'x-kubernetes-validations': [
+                {
+                  rule: "self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('24h')",
+                  message: 'write a duration above 0 and at most 24h, such as 500ms, 30s or 1m30s',
+                  reason: 'FieldValueInvalid',
+                },
+              ],
+            },
+            timeout: {
+              type: 'string',
+              default: '5s',
+              maxLength: 24,
+              'x-kubernetes-validations': [
+                {
+                  rule: "self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('24h')",
+                  message: 'write a duration above 0 and at most 24h, such as 500ms, 30s or 1m30s',
+                  reason: 'FieldValueInvalid',
+                },
+              ],
+            },
+            unhealthyThreshold: {
+              type: 'integer',
+              format: 'int32',
+              default: 3,
+              minimum: 1,
+              maximum: 1000,
+            },
+            healthyThreshold: {
+              type: 'integer',
+              format: 'int32',
+              default: 1,
+              minimum: 1,
+              maximum: 1000,
+            },
+          },
+        },
         tls: {
           type: 'object',
           properties: {
@@ -804,6 +939,13 @@ export const LLMRouteSchema: StructuralSchema = {
                       minimum: 0,
                       maximum: 1000000,
                     },
+                    priority: {
+                      type: 'integer',
+                      format: 'int32',
+                      default: 0,
+                      minimum: 0,
+                      maximum: 100,
+                    },
                   },
                 },
               },
@@ -853,6 +995,111 @@ export const LLMRouteSchema: StructuralSchema = {
                         reason: 'FieldValueInvalid',
                       },
                     ],
+                  },
+                },
+              },
+              balance: {
+                type: 'string',
+                default: 'Weighted',
+                enum: ['Weighted', 'LeastInFlight', 'Fastest', 'Cheapest'],
+              },
+              panicThreshold: {
+                type: 'integer',
+                format: 'int32',
+                default: 0,
+                minimum: 0,
+                maximum: 100,
+              },
+              retry: {
+                type: 'object',
+                default: {},
+                'x-kubernetes-validations': [
+                  {
+                    rule: '!has(self.__true__)',
+                    message: 'write "on" in quotes; kubectl and Helm read a bare on as true',
+                    reason: 'FieldValueInvalid',
+                    fieldPath: '.on',
+                  },
+                ],
+                properties: {
+                  attempts: {
+                    type: 'integer',
+                    format: 'int32',
+                    default: 3,
+                    minimum: 1,
+                    maximum: 10,
+                  },
+                  on: {
+                    type: 'array',
+                    default: ['ConnectFailure', 'Timeout', 'RateLimited', 'ServerError', 'ProviderRefused'],
+                    maxItems: 5,
+                    'x-kubernetes-list-type': 'set',
+                    items: {
+                      type: 'string',
+                      enum: ['ConnectFailure', 'Timeout', 'RateLimited', 'ServerError', 'ProviderRefused'],
+                    },
+                  },
+                  true: {
+                    type: 'array',
+                    maxItems: 32,
+                    'x-kubernetes-list-type': 'atomic',
+                    items: {
+                      type: 'string',
+                      maxLength: 63,
+                    },
+                  },
+                  statuses: {
+                    type: 'array',
+                    default: [],
+                    maxItems: 32,
+                    'x-kubernetes-list-type': 'set',
+                    items: {
+                      type: 'integer',
+                      format: 'int32',
+                      minimum: 400,
+                      maximum: 599,
+                    },
+                  },
+                  backoff: {
+                    type: 'object',
+                    default: {
+                      initial: '200ms',
+                      max: '5s',
+                    },
+                    'x-kubernetes-validations': [
+                      {
+                        rule: "!self.initial.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || !self.max.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self.initial) <= duration(self.max)",
+                        message: 'make initial at most max',
+                        reason: 'FieldValueInvalid',
+                        fieldPath: '.initial',
+                      },
+                    ],
+                    properties: {
+                      initial: {
+                        type: 'string',
+                        default: '200ms',
+                        maxLength: 24,
+                        'x-kubernetes-validations': [
+                          {
+                            rule: "self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('24h')",
+                            message: 'write a duration above 0 and at most 24h, such as 500ms, 30s or 1m30s',
+                            reason: 'FieldValueInvalid',
+                          },
+                        ],
+                      },
+                      max: {
+                        type: 'string',
+                        default: '5s',
+                        maxLength: 24,
+                        'x-kubernetes-validations': [
+                          {
+                            rule: "self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('24h')",
+                            message: 'write a duration above 0 and at most 24h, such as 500ms, 30s or 1m30s',
+                            reason: 'FieldValueInvalid',
+                          },
+                        ],
+                      },
+                    },
                   },
                 },
               },

@@ -49,12 +49,31 @@ export interface LLMProviderSpec {
   /** Who may use the provider. By default its own namespace. */
   access: LLMProviderAccess
   /**
-   * How long one attempt may take. A rule of an LLMRoute may replace each. Durations are above 0 and at most 24h,
-   * written like 500ms, 30s or 1m30s.
+   * How long a request may take. A rule of an LLMRoute may replace each. Durations are above 0 and at most 24h, written
+   * like 500ms, 30s or 1m30s.
    */
   timeouts: LLMProviderTimeouts
   /** Connections that each sidecar keeps to the provider. */
   connections: LLMProviderConnections
+  /**
+   * When a sidecar leaves the provider alone for a while, so that requests go to others instead of waiting for it. Each
+   * sidecar keeps a circuit for each operation (chat, embeddings and so on), opens it by either of the two signs below,
+   * and tries again after openFor. Connections that fail, timeouts and answers of 500 and above count as failures; what
+   * the caller caused, a limited key or a refused key does not. Where no other backend can answer, the provider is
+   * asked all the same.
+   */
+  circuitBreaker: LLMProviderCircuitBreaker
+  /**
+   * Bounds how often each sidecar asks the provider again for requests that it has failed already, so that an outage is
+   * not multiplied. Trying another provider instead costs none of it.
+   */
+  retryBudget: LLMProviderRetryBudget
+  /**
+   * Asks the provider how it is, without spending a token: each sidecar sends a GET with a key of the provider from
+   * time to time. An unhealthy provider is asked for answers only where no other backend can give them. Absent: only
+   * real requests tell how it is. {} takes the defaults.
+   */
+  healthCheck?: LLMProviderHealthCheck
   /** How to verify the provider, and how to be known to it, where https alone is not enough. */
   tls?: LLMProviderTls
   /** Proxy through which the provider is reached, by HTTP CONNECT. */
@@ -219,7 +238,7 @@ export interface LLMProviderAccessNamespacesSelectorMatchExpression {
 }
 
 /**
- * How long one attempt may take. A rule of an LLMRoute may replace each. Durations are above 0 and at most 24h, written
+ * How long a request may take. A rule of an LLMRoute may replace each. Durations are above 0 and at most 24h, written
  * like 500ms, 30s or 1m30s.
  */
 export interface LLMProviderTimeouts {
@@ -232,7 +251,10 @@ export interface LLMProviderTimeouts {
   firstByte: string
   /** Longest silence within an answer that has begun. Default 60s. */
   idle: string
-  /** From the start of the attempt to the last byte of the answer. Default 15m. */
+  /**
+   * From the start of the request's first attempt to the last byte of the answer, over all attempts, their waits and
+   * the answer's stream. Default 15m.
+   */
   total: string
 }
 
@@ -245,6 +267,70 @@ export interface LLMProviderConnections {
   max: number
   /** An unused connection is closed after this long. Default 60s. */
   idle: string
+}
+
+/**
+ * When a sidecar leaves the provider alone for a while, so that requests go to others instead of waiting for it. Each
+ * sidecar keeps a circuit for each operation (chat, embeddings and so on), opens it by either of the two signs below,
+ * and tries again after openFor. Connections that fail, timeouts and answers of 500 and above count as failures; what
+ * the caller caused, a limited key or a refused key does not. Where no other backend can answer, the provider is asked
+ * all the same.
+ */
+export interface LLMProviderCircuitBreaker {
+  /** Opens after so many failures in a row. 0: never for that reason. Default 5. */
+  consecutiveFailures: number
+  /** Opens when at least this share of the requests of the window failed. 0: never for that reason. Default 50. */
+  errorPercent: number
+  /** Requests that the window must hold before errorPercent counts. Default 20. */
+  minRequests: number
+  /** Length of the sliding window that errorPercent looks at. Default 30s. */
+  window: string
+  /**
+   * How long the circuit stays open before requests try the provider again. Doubles each time that such a try fails, up
+   * to ten times this. Default 15s.
+   */
+  openFor: string
+  /**
+   * Requests that may try the provider at a time once openFor is over. So many successes close the circuit, one failure
+   * opens it again. Default 1.
+   */
+  probes: number
+}
+
+/**
+ * Bounds how often each sidecar asks the provider again for requests that it has failed already, so that an outage is
+ * not multiplied. Trying another provider instead costs none of it.
+ */
+export interface LLMProviderRetryBudget {
+  /** Retries as a share of the requests of the last 10 s. Default 20. */
+  percent: number
+  /**
+   * Retries for each second that are allowed whatever the share, so that a sidecar with few requests can retry at all.
+   * Default 10.
+   */
+  minPerSecond: number
+}
+
+/**
+ * Asks the provider how it is, without spending a token: each sidecar sends a GET with a key of the provider from time
+ * to time. An unhealthy provider is asked for answers only where no other backend can give them. Absent: only real
+ * requests tell how it is. {} takes the defaults.
+ */
+export interface LLMProviderHealthCheck {
+  /**
+   * What to GET: a path that begins with / and continues the provider's base URL, for example /models. Absent: where
+   * the provider lists its models, which is /models for OpenAI, Azure and compatible servers, /v1/models for Anthropic
+   * and /v1beta/models for Gemini.
+   */
+  path?: string
+  /** Time between two checks, give or take a tenth. Default 30s. */
+  interval: string
+  /** A check that has no answer after this long has failed. Shorter than interval. Default 5s. */
+  timeout: string
+  /** Checks in a row that must fail before the provider counts as unhealthy. Default 3. */
+  unhealthyThreshold: number
+  /** Checks in a row that must succeed before it counts as healthy again. Default 1. */
+  healthyThreshold: number
 }
 
 /** How to verify the provider, and how to be known to it, where https alone is not enough. */

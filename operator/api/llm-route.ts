@@ -60,8 +60,9 @@ export interface LLMRouteRule {
   /** Which requests the rule decides: those that any of these matches. Empty: every request. */
   matches?: LLMRouteRuleMatch[]
   /**
-   * Who may answer. Requests are spread by weight over those that speak the client's API. A backend whose provider does
-   * not exist or may not be used drops out, the others stand.
+   * Who may answer: those that speak the client's API. Available ones of the lowest priority number are asked first,
+   * spread as balance says; the others stand by. A backend whose provider does not exist or may not be used drops out,
+   * the others stand.
    */
   backends: LLMRouteRuleBackend[]
   /**
@@ -69,6 +70,26 @@ export interface LLMRouteRule {
    * 1m30s.
    */
   timeouts?: LLMRouteRuleTimeouts
+  /**
+   * Chooses among the available backends of one priority. Weighted (the default) draws by weight. LeastInFlight takes
+   * the one with the fewest open requests for its weight. Fastest draws two by weight and takes the one whose answers
+   * have begun sooner lately. Cheapest takes the lowest declared price, counting three input tokens for one output
+   * token; a model without a price comes last, and where none has one the weights decide.
+   */
+  balance: 'Weighted' | 'LeastInFlight' | 'Fastest' | 'Cheapest'
+  /**
+   * When fewer than this percentage of the rule's backends are available, health is disregarded and all are asked, so
+   * that the few that look well are not overrun. At 0 that is only when none is available: a request is never refused
+   * because every provider looks ill. Default 0.
+   */
+  panicThreshold: number
+  /**
+   * What to do when an attempt fails before a byte of an answer has reached the client: ask another backend at once, or
+   * the same one again after a wait. After the first byte nothing is tried again, and neither is what the caller
+   * caused. Outrigger is the one that retries: its answers tell the official SDKs not to retry on top, with the header
+   * x-should-retry.
+   */
+  retry: LLMRouteRuleRetry
   /**
    * Top-level fields of the request's body that are filled in where the client sent none, for example {temperature:
    * 0.2}. At most 32, with any JSON value.
@@ -131,6 +152,11 @@ export interface LLMRouteRuleBackend {
   model?: string
   /** Share of the requests, relative to the weights of the other backends; 0 keeps the backend out. Default 1. */
   weight: number
+  /**
+   * Backends of a higher number are asked while none of a lower one is available, and after those have failed. Default
+   * 0.
+   */
+  priority: number
 }
 
 /** The LLMProvider that answers. */
@@ -155,8 +181,53 @@ export interface LLMRouteRuleTimeouts {
   firstByte?: string
   /** Longest silence within an answer that has begun. */
   idle?: string
-  /** From the start of the attempt to the last byte of the answer. */
+  /**
+   * From the start of the request's first attempt to the last byte of the answer, over all attempts, their waits and
+   * the answer's stream.
+   */
   total?: string
+}
+
+/**
+ * What to do when an attempt fails before a byte of an answer has reached the client: ask another backend at once, or
+ * the same one again after a wait. After the first byte nothing is tried again, and neither is what the caller caused.
+ * Outrigger is the one that retries: its answers tell the official SDKs not to retry on top, with the header
+ * x-should-retry.
+ */
+export interface LLMRouteRuleRetry {
+  /** Attempts for one request at all backends together, the first included: 1 never retries. Default 3. */
+  attempts: number
+  /**
+   * Failures that are worth another attempt; [] for none but statuses. Write "on" in quotes, because kubectl reads a
+   * bare on as true. ConnectFailure: no connection, or not in time. Timeout: an answer that did not begin in time or
+   * stalled before its content, or status 408. RateLimited: status 429. ServerError: status 500 and above, an error
+   * reported inside a 200, a connection closed before the answer's content, or an answer that is not valid.
+   * ProviderRefused: status 401, 402 or 403 for the provider's key, which is no matter of the caller's. All five when
+   * absent.
+   */
+  on: ('ConnectFailure' | 'Timeout' | 'RateLimited' | 'ServerError' | 'ProviderRefused')[]
+  /** Not allowed here; a bare on becomes this. */
+  true?: string[]
+  /** Statuses of a provider's answer that are worth another attempt, too, from 400 to 599, for example 409. */
+  statuses: number[]
+  /**
+   * How long to wait before the same backend is asked again. Another one is asked at once. Durations are above 0 and at
+   * most 24h, written like 500ms, 30s or 1m30s.
+   */
+  backoff: LLMRouteRuleRetryBackoff
+}
+
+/**
+ * How long to wait before the same backend is asked again. Another one is asked at once. Durations are above 0 and at
+ * most 24h, written like 500ms, 30s or 1m30s.
+ */
+export interface LLMRouteRuleRetryBackoff {
+  /**
+   * The wait is drawn at random between 0 and this, doubled with each further attempt there, up to max. Default 200ms.
+   */
+  initial: string
+  /** Longest wait. A provider that asks for more, by Retry-After, is not asked again for this request. Default 5s. */
+  max: string
 }
 
 /** What the operator observed. Written by the operator only. */

@@ -21,7 +21,8 @@ import { certificatesOf } from './certificate.ts'
 import { type CredentialSource, credentialSource } from './credential-source.ts'
 import { compileDuration } from './duration.ts'
 import { compilePrice } from './price.ts'
-import { endpointOf } from './provider-endpoint.ts'
+import { endpointOf, MODELS_PATHS } from './provider-endpoint.ts'
+import { compileCircuitBreaker, compileHealthCheck, compileRetryBudget } from './provider-health.ts'
 import { compileBaseURL, compileProxyURL } from './url.ts'
 
 export interface CompiledProvider {
@@ -55,6 +56,9 @@ export function compileProvider(input: ProviderInput): CompiledProvider {
       max: spec.connections.max,
       idleMs: compileDuration(spec.connections.idle, 'spec.connections.idle', draft.flaws),
     },
+    circuitBreaker: compileCircuitBreaker(spec.circuitBreaker, draft.flaws),
+    retryBudget: compileRetryBudget(spec.retryBudget),
+    ...compileHealthCheck(spec.healthCheck, MODELS_PATHS[spec.type], draft.flaws),
     tls: compileTls(input, draft),
     ...compileEgressProxy(input, draft),
   }

@@ -17,8 +17,10 @@ import { type Flaw, nameList, type Problem } from '../api/problem.ts'
 import type { BackendInput, RouteInput, RuleInput } from '../resolve/inputs.ts'
 import { inOrder } from '../resolve/order.ts'
 import { selectorConfig } from '../resolve/selector.ts'
+import { BALANCE, PANIC_THRESHOLD, PRIORITY } from './defaults.ts'
 import { compileDuration } from './duration.ts'
 import type { CompiledProvider } from './llm-provider.ts'
+import { compileRetry } from './retry.ts'
 
 /** By id: every provider of the same inputs, usable or not. */
 export type CompiledProviders = ReadonlyMap<string, CompiledProvider>
@@ -44,24 +46,36 @@ function compileRule(
   providers: CompiledProviders,
 ): { config: RuleConfig; flaws: Flaw[] } {
   const flaws: Flaw[] = []
-  const timeouts = compileTimeouts(rule.timeouts ?? {}, `${field}.timeouts`, flaws)
+  const config = compileFields(rule, field, flaws)
   const unreadable = flaws.map((flaw) => `${flaw.field}: ${flaw.reason}`)
   const outcomes = inputs.map((input, index) => compileBackend(input, `${field}.backends[${index}]`, providers))
   flaws.push(...outcomes.flatMap((outcome) => ('flaw' in outcome ? [outcome.flaw] : [])))
   const backends = outcomes.flatMap((outcome) => ('config' in outcome ? [outcome.config] : []))
-  const config: RuleConfig = {
+  if (unreadable.length === 0 && backends.some(({ weight }) => weight > 0)) {
+    return { config: { ...config, backends }, flaws }
+  }
+  const unavailable = [...new Set([...unreadable, ...outcomes.flatMap(whyNot)])].join('; ')
+  const message = `Requests that rule "${rule.name}" matches are answered with 503. ${unavailable}`
+  flaws.push({ field: `${field}.backends`, reason: 'RuleUnavailable', message })
+  // What is left unread must not reach the document, and a rule without backends needs neither.
+  const unused = { retry: compileRetry(undefined, '', []), timeouts: {} }
+  return { config: { ...config, unavailable, ...unused }, flaws }
+}
+
+/** All but the backends. What cannot be read is added to `flaws`. */
+function compileFields(rule: LLMRouteRule, field: string, flaws: Flaw[]): RuleConfig {
+  const timeouts = compileTimeouts(rule.timeouts ?? {}, `${field}.timeouts`, flaws)
+  return {
     name: rule.name,
     matches: (rule.matches ?? []).map(compileMatch),
-    backends,
+    backends: [],
+    balance: rule.balance ?? BALANCE,
+    retry: compileRetry(rule.retry, `${field}.retry`, flaws),
+    panicPercent: rule.panicThreshold ?? PANIC_THRESHOLD,
     timeouts,
     defaults: compileBodyFields(rule.defaults),
     overrides: compileBodyFields(rule.overrides),
   }
-  if (unreadable.length === 0 && backends.some(({ weight }) => weight > 0)) return { config, flaws }
-  const unavailable = [...new Set([...unreadable, ...outcomes.flatMap(whyNot)])].join('; ')
-  const message = `Requests that rule "${rule.name}" matches are answered with 503. ${unavailable}`
-  flaws.push({ field: `${field}.backends`, reason: 'RuleUnavailable', message })
-  return { config: { ...config, backends: [], unavailable, timeouts: {} }, flaws }
 }
 
 /** `why` is for callers, who may belong to another team than the provider: it holds ids, model names and reasons, no more. */
@@ -82,7 +96,7 @@ function compileBackend(
     return { flaw: { field: `${field}.provider`, reason: 'ProviderUnusable', message }, why: `${id}: ${reasons}` }
   }
   const { models } = result.config
-  const { model, weight } = backend
+  const { model, weight, priority = PRIORITY } = backend
   if (model !== undefined && models.length > 0 && !models.some(({ name }) => name === model)) {
     const message = `LLMProvider ${id} has no model "${model}"; it has: ${nameList(models.map(({ name }) => name))}`
     return {
@@ -90,7 +104,7 @@ function compileBackend(
       why: `${id}: ModelNotFound (${model})`,
     }
   }
-  return { config: { provider: id, ...(model !== undefined && { model }), weight } }
+  return { config: { provider: id, ...(model !== undefined && { model }), weight, priority } }
 }
 
 function whyNot(outcome: BackendOutcome): string[] {

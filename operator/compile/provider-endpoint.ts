@@ -42,6 +42,15 @@ const ENDPOINTS: Record<ProviderType, (spec: LLMProviderSpec) => Endpoint | unde
     },
 }
 
+/** Where the models are listed, after the base URL: the versions are in the base URL for some, in each path for others. */
+export const MODELS_PATHS: Record<ProviderType, string> = {
+  OpenAI: '/models',
+  AzureOpenAI: '/models',
+  Anthropic: '/v1/models',
+  Gemini: '/v1beta/models',
+  OpenAICompatible: '/models',
+}
+
 export function endpointOf(spec: LLMProviderSpec): Endpoint | undefined {
   return ENDPOINTS[spec.type](spec)
 }

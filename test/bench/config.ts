@@ -2,6 +2,7 @@
 
 import { credentialFile } from '../../contract/names.ts'
 import { CONFIG_FORMAT, type SidecarConfig } from '../../contract/sidecar-config.ts'
+import { CIRCUIT_BREAKER, RETRY, RETRY_BUDGET } from '../support/sidecar-config.ts'
 
 export function benchConfig(baseURL: string): SidecarConfig {
   const price = {
@@ -25,6 +26,8 @@ export function benchConfig(baseURL: string): SidecarConfig {
         models: [{ name: 'gpt-5-mini', upstreamName: 'gpt-5-mini', price }],
         timeouts: { connectMs: 5000, firstByteMs: 120_000, idleMs: 60_000, totalMs: 900_000 },
         connections: { max: 256, idleMs: 60_000 },
+        circuitBreaker: CIRCUIT_BREAKER,
+        retryBudget: RETRY_BUDGET,
         tls: {},
       },
     ],
@@ -36,7 +39,10 @@ export function benchConfig(baseURL: string): SidecarConfig {
           {
             name: 'embeddings',
             matches: [{ models: [{ type: 'Prefix', value: 'text-embedding-' }], headers: [], operations: [] }],
-            backends: [{ provider: 'default/openai', weight: 1 }],
+            backends: [{ provider: 'default/openai', weight: 1, priority: 0 }],
+            balance: 'Weighted',
+            retry: RETRY,
+            panicPercent: 0,
             timeouts: {},
             defaults: [],
             overrides: [],
@@ -44,7 +50,10 @@ export function benchConfig(baseURL: string): SidecarConfig {
           {
             name: 'gpt',
             matches: [{ models: [{ type: 'Glob', value: 'gpt-*' }], headers: [], operations: [] }],
-            backends: [{ provider: 'default/openai', weight: 1 }],
+            backends: [{ provider: 'default/openai', weight: 1, priority: 0 }],
+            balance: 'Weighted',
+            retry: RETRY,
+            panicPercent: 0,
             timeouts: {},
             defaults: [],
             overrides: [],

@@ -149,6 +149,19 @@ describe('kubectl', () => {
     expect(await cluster.kubectl(['explain', 'llmproviders.spec', '--recursive'])).toContain('upstreamName')
   })
 
+  // It reads YAML 1.1, where a bare `on` is true; nothing may drop it in silence.
+  test('is told to put "on" in quotes', async () => {
+    const route = (on: string) => `
+apiVersion: outrigger.dev/v1alpha1
+kind: LLMRoute
+metadata: {name: retried}
+spec: {rules: [{name: all, backends: [{provider: {name: openai}}], retry: {${on}: [Timeout]}}]}
+`
+    const args = ['apply', '--dry-run=server', '--namespace', NAMESPACE, '--filename', '-']
+    await expect(cluster.kubectl(args, { input: route('on') })).rejects.toThrow('write "on" in quotes')
+    expect(await cluster.kubectl(args, { input: route('"on"') })).toContain('created')
+  })
+
   test('knows the kinds by their short names and categories', async () => {
     for (const name of ['llmp', 'llmr', 'llmprovider', 'llmroute', 'llm', 'outrigger']) {
       expect(await cluster.kubectl(['get', name, '--namespace', NAMESPACE, '--ignore-not-found'])).toBe('')

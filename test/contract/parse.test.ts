@@ -1,75 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { parseSidecarConfig } from '../../contract/parse.ts'
-
-// A document that uses every field once. Each case below breaks one thing of it.
-function fullDocument() {
-  return {
-    format: 1,
-    revision: '0123456789abcdef',
-    namespace: 'shop',
-    providers: [
-      {
-        id: 'ai/azure',
-        type: 'AzureOpenAI',
-        baseURL: 'https://example.openai.azure.com/openai',
-        apiVersion: '2024-10-21',
-        headers: [{ name: 'openai-project', value: 'search' }],
-        streamUsage: 'Requested',
-        credentials: [{ name: 'primary', file: 'ai.azure.primary', weight: 1 }],
-        models: [
-          {
-            name: 'gpt-5-mini',
-            upstreamName: 'mini',
-            price: { inputPicoUsd: 250000, cachedInputPicoUsd: 25000, cacheWritePicoUsd: 250000, outputPicoUsd: 0 },
-            contextWindow: 400000,
-          },
-        ],
-        timeouts: { connectMs: 5000, firstByteMs: 120000, idleMs: 60000, totalMs: 900000 },
-        connections: { max: 256, idleMs: 60000 },
-        tls: {
-          caBundle: '-----BEGIN CERTIFICATE-----',
-          serverName: 'llm.example.com',
-          clientCertificate: { certificateFile: 'crt', keyFile: 'key' },
-        },
-        egressProxy: { url: 'http://proxy.example:3128', credentialsFile: 'proxy' },
-      },
-    ],
-    routes: [
-      {
-        id: 'shop/chat',
-        workloads: {
-          matchLabels: { app: 'shop' },
-          matchExpressions: [{ key: 'tier', operator: 'In', values: ['web'] }],
-        },
-        rules: [
-          {
-            name: 'fast',
-            matches: [
-              {
-                models: [{ type: 'Glob', value: 'gpt-*' }],
-                headers: [{ name: 'x-team', type: 'Exact', value: 'search' }],
-                operations: ['Chat', 'Other'],
-              },
-            ],
-            backends: [{ provider: 'ai/azure', model: 'gpt-5-mini', weight: 1 }],
-            timeouts: { idleMs: 1 },
-            defaults: [{ name: 'temperature', value: 0.2 }],
-            overrides: [{ name: 'store', value: null }],
-          },
-          {
-            name: 'closed',
-            matches: [],
-            backends: [],
-            unavailable: 'ai/gone: ProviderNotFound',
-            timeouts: {},
-            defaults: [],
-            overrides: [],
-          },
-        ],
-      },
-    ],
-  }
-}
+import { fullDocument } from './full-document.ts'
 
 /** The full document with one place changed; `remove` takes the place out. `path` is as problems write it. */
 function documentWith(path: string, value: unknown): unknown {
@@ -171,7 +102,7 @@ check('__proto__', {}, '__proto__: unknown field')
 check('providers', {}, 'providers: expected a list')
 check('providers[0]', 'ai/azure', 'providers[0]: expected an object')
 check('providers[0].id', 'azure', 'providers[0].id: expected namespace/name')
-check('providers[0].circuitBreaker', {}, 'providers[0].circuitBreaker: unknown field')
+check('providers[0].budget', {}, 'providers[0].budget: unknown field')
 check(
   'providers[0].type',
   'Bedrock',
@@ -246,6 +177,34 @@ check('providers[0].timeouts.connectMs', '5s', 'providers[0].timeouts.connectMs:
 check('providers[0].timeouts.totalMs', 86400001, 'providers[0].timeouts.totalMs: expected an integer ≤ 86400000')
 check('providers[0].timeouts.idleMs', remove, 'providers[0].timeouts.idleMs: missing')
 check('providers[0].connections.max', 0, 'providers[0].connections.max: expected an integer ≥ 1')
+check(
+  'providers[0].circuitBreaker.consecutiveFailures',
+  -1,
+  'providers[0].circuitBreaker.consecutiveFailures: expected an integer ≥ 0',
+)
+check(
+  'providers[0].circuitBreaker.errorPercent',
+  101,
+  'providers[0].circuitBreaker.errorPercent: expected an integer ≤ 100',
+)
+check('providers[0].circuitBreaker.windowMs', 0, 'providers[0].circuitBreaker.windowMs: expected an integer ≥ 1')
+check('providers[0].circuitBreaker.probes', 0, 'providers[0].circuitBreaker.probes: expected an integer ≥ 1')
+check('providers[0].circuitBreaker', remove, 'providers[0].circuitBreaker: missing')
+check('providers[0].retryBudget.percent', 0.2, 'providers[0].retryBudget.percent: expected an integer ≥ 0')
+check('providers[0].retryBudget.minPerSecond', remove, 'providers[0].retryBudget.minPerSecond: missing')
+for (const path of ['models', '', '/a b', '/models#top', '/models\r\nhost: evil', '/ö']) {
+  check(
+    'providers[0].healthCheck.path',
+    path,
+    'providers[0].healthCheck.path: expected a path of visible ASCII that begins with / and has no #',
+  )
+}
+check('providers[0].healthCheck.timeoutMs', 30000, 'providers[0].healthCheck.timeoutMs: expected less than intervalMs')
+check(
+  'providers[0].healthCheck.unhealthyThreshold',
+  0,
+  'providers[0].healthCheck.unhealthyThreshold: expected an integer ≥ 1',
+)
 check('providers[0].tls.insecureSkipVerify', true, 'providers[0].tls.insecureSkipVerify: unknown field')
 check(
   'providers[0].tls.clientCertificate.keyFile',
@@ -305,6 +264,44 @@ check('routes[0].rules[0].backends[0].weight', 0, 'routes[0].rules[0].backends: 
 check('routes[0].rules[0].backends[0].weight', -1, 'routes[0].rules[0].backends[0].weight: expected an integer ≥ 0')
 check('routes[0].rules[0].backends', [], 'routes[0].rules[0].unavailable: missing; a rule without backends says why')
 check('routes[0].rules[0].unavailable', 'why', 'routes[0].rules[0].unavailable: not allowed beside backends')
+check(
+  'routes[0].rules[0].backends[0].priority',
+  101,
+  'routes[0].rules[0].backends[0].priority: expected an integer ≤ 100',
+)
+check(
+  'routes[0].rules[0].balance',
+  'Random',
+  'routes[0].rules[0].balance: expected one of Weighted, LeastInFlight, Fastest, Cheapest',
+)
+check('routes[0].rules[0].panicPercent', 101, 'routes[0].rules[0].panicPercent: expected an integer ≤ 100')
+check('routes[0].rules[0].retry', remove, 'routes[0].rules[0].retry: missing')
+check('routes[0].rules[0].retry.attempts', 0, 'routes[0].rules[0].retry.attempts: expected an integer ≥ 1')
+check('routes[0].rules[0].retry.attempts', 11, 'routes[0].rules[0].retry.attempts: expected an integer ≤ 10')
+check(
+  'routes[0].rules[0].retry.on[1]',
+  'Always',
+  'routes[0].rules[0].retry.on[1]: expected one of ConnectFailure, Timeout, RateLimited, ServerError, ProviderRefused',
+)
+for (const reason of ['ConnectFailure', 'RateLimited']) {
+  check(
+    'routes[0].rules[0].retry.on',
+    ['RateLimited', reason],
+    'routes[0].rules[0].retry.on[1]: expected more than the one before it',
+  )
+}
+check('routes[0].rules[0].retry.statuses[0]', 399, 'routes[0].rules[0].retry.statuses[0]: expected an integer ≥ 400')
+check('routes[0].rules[0].retry.statuses[1]', 600, 'routes[0].rules[0].retry.statuses[1]: expected an integer ≤ 599')
+check(
+  'routes[0].rules[0].retry.statuses[1]',
+  409,
+  'routes[0].rules[0].retry.statuses[1]: expected more than the one before it',
+)
+check(
+  'routes[0].rules[0].retry.backoff.initialMs',
+  5001,
+  'routes[0].rules[0].retry.backoff.initialMs: expected at most maxMs',
+)
 check('routes[0].rules[1].unavailable', '', 'routes[0].rules[1].unavailable: expected a non-empty string')
 check('routes[0].rules[1].name', 'fast', 'routes[0].rules[1].name: "fast" is there already')
 check(
@@ -341,6 +338,8 @@ test('every problem is told at once, in the order of the fields', () => {
       'models',
       'timeouts',
       'connections',
+      'circuitBreaker',
+      'retryBudget',
       'tls',
     ].map((field) => `providers[0].${field}: missing`),
     'routes[0].id: missing',

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { parseAllDocuments } from 'yaml'
 import { loadFiles } from '../../cli/files/load.ts'
 import { formatProblem } from '../../cli/files/problem.ts'
 import { CRDS } from './custom-resource-definitions.ts'
@@ -28,6 +29,13 @@ test.each(files)('%s loads without problem or warning, and says what it shows', 
   expect([...problems, ...warnings].map(formatProblem)).toEqual([])
   expect(objects.providers.length + objects.routes.length).toBeGreaterThan(0)
   expect(readFileSync(join(EXAMPLES, file), 'utf8')).toMatch(/^# .*\n# .*\n[^#]/)
+})
+
+// kubectl and Helm read 1.1, where a bare `on` is true; file mode reads 1.2.
+test.each(files)('%s means the same in YAML 1.1 and 1.2', (file) => {
+  const text = readFileSync(join(EXAMPLES, file), 'utf8')
+  const documentsIn = (version: '1.1' | '1.2') => parseAllDocuments(text, { version }).map((one) => one.toJS())
+  expect(documentsIn('1.1')).toEqual(documentsIn('1.2'))
 })
 
 test('every type of provider has an example', async () => {

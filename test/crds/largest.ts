@@ -7,6 +7,7 @@ const many = <Item>(count: number, item: (index: number) => Item): Item[] =>
 const padded = (index: number, length: number) => `${index}`.padEnd(length, 'x')
 
 const DURATION = '00000h00000m00001s00999ms'.slice(1)
+const LONGER_DURATION = DURATION.replace('00999ms', '09999ms')
 const HOST = `${'a'.repeat(60)}.`.repeat(4)
 const BASE_URL = `https://${HOST}example.com/`.padEnd(512, 'v')
 const PRICE = '999999.999999'
@@ -48,6 +49,8 @@ export const LARGEST: readonly KubernetesObject[] = [
       access: { namespaces: { from: 'Selector', selector } },
       timeouts,
       connections: { max: 10_000, idle: DURATION },
+      circuitBreaker: { window: DURATION, openFor: DURATION, consecutiveFailures: 100_000, minRequests: 100_000 },
+      healthCheck: { path: '/'.padEnd(512, 'p'), interval: LONGER_DURATION, timeout: DURATION },
       tls: { caBundle: '-----BEGIN CERTIFICATE-----'.padEnd(65_536, 'A') },
       egressProxy: { url: `http://${HOST}example.com:65535` },
     },
@@ -69,7 +72,13 @@ export const LARGEST: readonly KubernetesObject[] = [
           provider: { name: padded(i, 63), namespace: 'n'.repeat(63) },
           model: padded(i, 256),
           weight: i === 15 ? 1 : 0,
+          priority: 100,
         })),
+        retry: {
+          attempts: 10,
+          statuses: many(32, (i) => 400 + i),
+          backoff: { initial: DURATION, max: DURATION },
+        },
         timeouts,
         defaults: Object.fromEntries(many(32, (i) => [`field-${i}`, 'x'.repeat(20)])),
         overrides: Object.fromEntries(many(32, (i) => [`field-${i}`, { nested: [1, 2, 3] }])),

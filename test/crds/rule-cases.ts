@@ -189,12 +189,24 @@ const URLS: RuleCase[] = [
   },
 ]
 
+const LONGEST = '24h'
+const SHORTEST = '1ms'
+const VALID_DURATIONS = [SHORTEST, '500ms', '30s', '1m30s', LONGEST, '23h59m59s999ms', '86400s', '1h0s']
+const ZERO_DURATIONS = ['0s', '0h0m']
+const LONG_DURATIONS = ['24h1ms', '86401s', '99999h99999h']
+const UNREADABLE_DURATIONS = ['', '30', '1.5s', '-1s', '1d', '1m 30s', '1us']
+
 const DURATION_FIELDS: [RuleCase['kind'], string, (duration: string) => object][] = [
   ...['connect', 'firstByte', 'idle', 'total'].flatMap((name): typeof DURATION_FIELDS => [
     ['LLMProvider', `spec.timeouts.${name}`, (duration) => ({ ...OPENAI, timeouts: { [name]: duration } })],
     ['LLMRoute', `spec.rules[].timeouts.${name}`, (duration) => rule({ timeouts: { [name]: duration } })],
   ]),
   ['LLMProvider', 'spec.connections.idle', (idle) => ({ ...OPENAI, connections: { idle } })],
+  ...['window', 'openFor'].map((name): (typeof DURATION_FIELDS)[number] => [
+    'LLMProvider',
+    `spec.circuitBreaker.${name}`,
+    (duration) => ({ ...OPENAI, circuitBreaker: { [name]: duration } }),
+  ]),
 ]
 
 const DURATIONS = DURATION_FIELDS.map(
@@ -202,12 +214,69 @@ const DURATIONS = DURATION_FIELDS.map(
     kind,
     at,
     message: 'write a duration',
-    valid: ['1ms', '500ms', '30s', '1m30s', '24h', '23h59m59s999ms', '86400s', '1h0s'].map(spec),
-    invalid: ['', '0s', '0h0m', '30', '1.5s', '-1s', '1d', '24h1ms', '86401s', '99999h99999h', '1m 30s', '1us'].map(
-      spec,
-    ),
+    valid: VALID_DURATIONS.map(spec),
+    invalid: [...ZERO_DURATIONS, ...LONG_DURATIONS, ...UNREADABLE_DURATIONS].map(spec),
   }),
 )
+
+const checked = (interval: string, timeout: string) => ({ ...OPENAI, healthCheck: { interval, timeout } })
+const backedOff = (initial: string, max: string) => rule({ retry: { backoff: { initial, max } } })
+
+// Durations that another rule compares: these cases leave out what would break that one, too.
+const COMPARED_DURATIONS: RuleCase[] = [
+  {
+    kind: 'LLMProvider',
+    at: 'spec.healthCheck.interval',
+    message: 'write a duration',
+    valid: VALID_DURATIONS.filter((interval) => interval !== SHORTEST).map((interval) => checked(interval, SHORTEST)),
+    invalid: [...LONG_DURATIONS, ...UNREADABLE_DURATIONS].map((interval) => checked(interval, SHORTEST)),
+  },
+  {
+    kind: 'LLMProvider',
+    at: 'spec.healthCheck.timeout',
+    message: 'write a duration',
+    valid: ['1ms', '500ms', '1m30s', '23h59m59s999ms'].map((timeout) => checked(LONGEST, timeout)),
+    invalid: [...ZERO_DURATIONS, ...UNREADABLE_DURATIONS].map((timeout) => checked(LONGEST, timeout)),
+  },
+  {
+    kind: 'LLMRoute',
+    at: 'spec.rules[].retry.backoff.initial',
+    message: 'write a duration',
+    valid: VALID_DURATIONS.map((initial) => backedOff(initial, LONGEST)),
+    invalid: [...ZERO_DURATIONS, ...UNREADABLE_DURATIONS].map((initial) => backedOff(initial, LONGEST)),
+  },
+  {
+    kind: 'LLMRoute',
+    at: 'spec.rules[].retry.backoff.max',
+    message: 'write a duration',
+    valid: VALID_DURATIONS.map((max) => backedOff(SHORTEST, max)),
+    invalid: [...LONG_DURATIONS, ...UNREADABLE_DURATIONS].map((max) => backedOff(SHORTEST, max)),
+  },
+]
+
+const RESILIENCE: RuleCase[] = [
+  {
+    kind: 'LLMProvider',
+    at: 'spec.healthCheck',
+    message: 'make timeout shorter than interval',
+    valid: [{ ...OPENAI, healthCheck: {} }, checked('10s', '9999ms'), checked('1m30s', '89s')],
+    invalid: [checked('5s', '5s'), checked('1m', '61s'), { ...OPENAI, healthCheck: { interval: '4s' } }],
+  },
+  {
+    kind: 'LLMRoute',
+    at: 'spec.rules[].retry.backoff',
+    message: 'make initial at most max',
+    valid: [rule({ retry: {} }), rule({ retry: { backoff: {} } }), backedOff('5s', '5000ms'), backedOff('59s', '1m')],
+    invalid: [backedOff('2s', '1s'), backedOff('1m', '59s'), rule({ retry: { backoff: { max: '100ms' } } })],
+  },
+  {
+    kind: 'LLMRoute',
+    at: 'spec.rules[].retry',
+    message: 'write "on" in quotes',
+    valid: [rule({ retry: { on: ['Timeout'] } }), rule({ retry: { on: [], statuses: [409] } })],
+    invalid: [rule({ retry: { true: ['Timeout'] } }), rule({ retry: { true: [] } })],
+  },
+]
 
 const PRICES = ['inputPerMillion', 'cachedInputPerMillion', 'cacheWritePerMillion', 'outputPerMillion'].map(
   (name): RuleCase => {
@@ -297,6 +366,8 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...UNIONS,
   ...URLS,
   ...DURATIONS,
+  ...COMPARED_DURATIONS,
+  ...RESILIENCE,
   ...PRICES,
   ...SELECTORS,
   ...BODY_FIELDS,

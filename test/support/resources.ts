@@ -2,6 +2,7 @@
 import type { LLMProvider, LLMProviderSpec } from '../../operator/api/llm-provider.ts'
 import type { LLMRoute, LLMRouteRule } from '../../operator/api/llm-route.ts'
 import type { ObjectMeta } from '../../operator/api/object-meta.ts'
+import { BALANCE, CIRCUIT_BREAKER, PANIC_THRESHOLD, RETRY, RETRY_BUDGET } from '../../operator/compile/defaults.ts'
 
 /** `id` is `namespace/name`. An OpenAI provider without credentials and models, open to its own namespace. */
 export function llmProvider(id: string, spec: Partial<LLMProviderSpec> = {}): LLMProvider {
@@ -17,6 +18,8 @@ export function llmProvider(id: string, spec: Partial<LLMProviderSpec> = {}): LL
       access: { namespaces: { from: 'Same' } },
       timeouts: { connect: '5s', firstByte: '120s', idle: '60s', total: '15m' },
       connections: { max: 256, idle: '60s' },
+      circuitBreaker: CIRCUIT_BREAKER,
+      retryBudget: RETRY_BUDGET,
       ...spec,
     },
   }
@@ -38,8 +41,11 @@ export function ruleTo(...providers: string[]): LLMRouteRule {
     name: 'all',
     backends: providers.map((provider) => {
       const [name = '', namespace] = provider.split('/').reverse()
-      return { provider: { name, ...(namespace !== undefined && { namespace }) }, weight: 1 }
+      return { provider: { name, ...(namespace !== undefined && { namespace }) }, weight: 1, priority: 0 }
     }),
+    balance: BALANCE,
+    panicThreshold: PANIC_THRESHOLD,
+    retry: RETRY,
   }
 }
 

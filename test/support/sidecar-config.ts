@@ -1,13 +1,35 @@
 // Documents for tests of the sidecar: only what a case is about has to be written down.
 import type {
   BackendConfig,
+  CircuitBreakerConfig,
   MatchConfig,
   ModelConfig,
   ProviderConfig,
+  RetryBudgetConfig,
+  RetryConfig,
   RouteConfig,
   RuleConfig,
   SidecarConfig,
 } from '../../contract/sidecar-config.ts'
+
+/** The resources' defaults. */
+export const CIRCUIT_BREAKER: CircuitBreakerConfig = {
+  consecutiveFailures: 5,
+  errorPercent: 50,
+  minRequests: 20,
+  windowMs: 30_000,
+  openForMs: 15_000,
+  probes: 1,
+}
+
+export const RETRY_BUDGET: RetryBudgetConfig = { percent: 20, minPerSecond: 10 }
+
+export const RETRY: RetryConfig = {
+  attempts: 3,
+  on: ['ConnectFailure', 'ProviderRefused', 'RateLimited', 'ServerError', 'Timeout'],
+  statuses: [],
+  backoff: { initialMs: 200, maxMs: 5000 },
+}
 
 export function sidecarConfig(document: Partial<SidecarConfig>): SidecarConfig {
   return { format: 1, revision: '0000000000000000', namespace: 'shop', providers: [], routes: [], ...document }
@@ -30,6 +52,8 @@ export function provider(
     models: models.map((model) => (typeof model === 'string' ? modelConfig(model) : model)),
     timeouts: { connectMs: 5000, firstByteMs: 120000, idleMs: 60000, totalMs: 900000 },
     connections: { max: 256, idleMs: 60000 },
+    circuitBreaker: CIRCUIT_BREAKER,
+    retryBudget: RETRY_BUDGET,
     tls: {},
     ...rest,
   }
@@ -40,7 +64,18 @@ export function routeConfig(id: string, rules: RuleConfig[], labels: Record<stri
 }
 
 export function ruleConfig(name: string, rest: Partial<RuleConfig>): RuleConfig {
-  return { name, matches: [], backends: [], timeouts: {}, defaults: [], overrides: [], ...rest }
+  return {
+    name,
+    matches: [],
+    backends: [],
+    balance: 'Weighted',
+    retry: RETRY,
+    panicPercent: 0,
+    timeouts: {},
+    defaults: [],
+    overrides: [],
+    ...rest,
+  }
 }
 
 export function match(rest: Partial<MatchConfig>): MatchConfig {
@@ -53,9 +88,9 @@ export function exactly(...names: string[]): MatchConfig {
 }
 
 /** `provider` or `provider model`. */
-export function backend(text: string, weight = 1): BackendConfig {
+export function backend(text: string, weight = 1, priority = 0): BackendConfig {
   const [id = '', model] = text.split(' ')
-  return model === undefined ? { provider: id, weight } : { provider: id, model, weight }
+  return { provider: id, ...(model !== undefined && { model }), weight, priority }
 }
 
 function modelConfig(text: string): ModelConfig {

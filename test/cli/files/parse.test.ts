@@ -249,8 +249,8 @@ test('anchors, merge keys, empty documents and a byte order mark are no obstacle
   const { objects, problems } = parse(file('a.yaml', text))
   expect(problems).toEqual([])
   expect(objects.routes[0]?.spec.rules[0]?.backends).toEqual([
-    { provider: { name: 'openai' }, weight: 1 },
-    { provider: { name: 'openai' }, weight: 2 },
+    { provider: { name: 'openai' }, weight: 1, priority: 0 },
+    { provider: { name: 'openai' }, weight: 2, priority: 0 },
   ])
 })
 

@@ -5,6 +5,7 @@ import { parseSidecarConfig } from '../../../contract/parse.ts'
 import type { LLMProviderSpec } from '../../../operator/api/llm-provider.ts'
 import type { LLMRouteRule } from '../../../operator/api/llm-route.ts'
 import { type Compiled, compile } from '../../../operator/compile/compile.ts'
+import { CIRCUIT_BREAKER, HEALTH_CHECK, RETRY } from '../../../operator/compile/defaults.ts'
 import { resolve } from '../../../operator/resolve/resolve.ts'
 import { llmProvider, llmRoute, ruleTo } from '../../support/resources.ts'
 
@@ -42,20 +43,54 @@ checkProvider(
   { models: [{ name: 'm', price: { inputPerMillion: 'free', outputPerMillion: '1' } }] },
   'spec.models[0].price.inputPerMillion',
 )
+checkProvider(
+  'a window that is no duration',
+  { circuitBreaker: { ...CIRCUIT_BREAKER, window: '1d' } },
+  'spec.circuitBreaker.window',
+)
+checkProvider(
+  'a time for the circuit to stay open of 0',
+  { circuitBreaker: { ...CIRCUIT_BREAKER, openFor: '0s' } },
+  'spec.circuitBreaker.openFor',
+)
+checkProvider(
+  'a time between health checks that is no duration',
+  { healthCheck: { ...HEALTH_CHECK, interval: 'often' } },
+  'spec.healthCheck.interval',
+)
+checkProvider(
+  'a health check that may take no time',
+  { healthCheck: { ...HEALTH_CHECK, timeout: '0s' } },
+  'spec.healthCheck.timeout',
+)
+checkProvider(
+  'a health check that may take until the next',
+  { healthCheck: { ...HEALTH_CHECK, interval: '5s', timeout: '5000ms' } },
+  'spec.healthCheck.timeout',
+)
 checkProvider('a proxy that is not http://host:port', { egressProxy: { url: 'proxy' } }, 'spec.egressProxy.url')
 
-test('a timeout of a rule that is no duration makes that rule unavailable, and no other', () => {
-  const result = compiled({}, [
-    { ...ruleTo('openai'), timeouts: { connect: '1s', idle: 'never' } },
-    { ...ruleTo('openai'), name: 'next' },
-  ])
-  expect(problemsOf(result)).toEqual([
-    'LLMRoute spec.rules[0].timeouts.idle InvalidField',
-    'LLMRoute spec.rules[0].backends RuleUnavailable',
-  ])
-  expect(result.config.routes[0]?.rules.map(({ backends, unavailable }) => ({ backends, unavailable }))).toEqual([
-    { backends: [], unavailable: 'spec.rules[0].timeouts.idle: InvalidField' },
-    { backends: [{ provider: 'shop/openai', weight: 1 }] },
-  ])
-  expect(parseSidecarConfig(JSON.stringify(result.config))).toEqual({ config: result.config })
-})
+function checkRule(name: string, part: Partial<LLMRouteRule>, field: string): void {
+  test(`${name} makes that rule unavailable, and no other`, () => {
+    const result = compiled({}, [
+      { ...ruleTo('openai'), ...part },
+      { ...ruleTo('openai'), name: 'next' },
+    ])
+    expect(problemsOf(result)).toEqual([
+      `LLMRoute spec.rules[0].${field} InvalidField`,
+      'LLMRoute spec.rules[0].backends RuleUnavailable',
+    ])
+    expect(result.config.routes[0]?.rules.map(({ backends, unavailable }) => ({ backends, unavailable }))).toEqual([
+      { backends: [], unavailable: `spec.rules[0].${field}: InvalidField` },
+      { backends: [{ provider: 'shop/openai', weight: 1, priority: 0 }], unavailable: undefined },
+    ])
+    expect(parseSidecarConfig(JSON.stringify(result.config))).toEqual({ config: result.config })
+  })
+}
+
+const backoff = (initial: string, max: string) => ({ retry: { ...RETRY, backoff: { initial, max } } })
+
+checkRule('a timeout of a rule that is no duration', { timeouts: { connect: '1s', idle: 'never' } }, 'timeouts.idle')
+checkRule('a first wait that is no duration', backoff('soon', '1s'), 'retry.backoff.initial')
+checkRule('a longest wait of 0', backoff('1s', '0s'), 'retry.backoff.max')
+checkRule('a first wait above the longest', backoff('2s', '1999ms'), 'retry.backoff.initial')
