@@ -59,7 +59,7 @@ export function startReplica(options: ReplicaOptions): Replica {
       ...{ client, random, log, now: clock.now, uptime: clock.uptime, startTimer: clock.startTimer },
       ...{ namespace: settings.namespace, name: LEASE, identity: settings.podName },
       onStarted: (signal) => lead(stores, signal),
-      onLost: () => log.warn('the lease is lost; another replica leads'),
+      onLost: () => log.warn('the lease is lost; whoever gets it next leads'),
     })
   })
 

@@ -10,6 +10,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { urlToHttpOptions } from 'node:url'
+import { boundConnecting } from './connect-deadline.ts'
 import { type Connection, createConnection, type Endpoint } from './connection.ts'
 import { failureOfAnswer } from './failure.ts'
 import { createLineSplitter } from './lines.ts'
@@ -25,7 +26,7 @@ export interface KubeRequest {
   contentType?: string
   /** `application/json` when absent. */
   accept?: string
-  /** Until the whole answer is there; of a watch, until it has begun. 10 s when absent. */
+  /** Until the whole answer is there; of a watch, until it has begun. 10 s when absent. A connection has less time. */
   timeoutMs?: number
 }
 
@@ -73,11 +74,14 @@ export interface KubeClientOptions {
   kubeconfig: string
   userAgent: string
   answerBytesMax?: number
+  /** For the connection to stand; 5 s when absent. */
+  connectTimeoutMs?: number
   /** Of one event of a watch. An object has at most 3 MiB when it is written; managed fields come on top. */
   eventBytesMax?: number
 }
 
 const TIMEOUT_MS = 10_000
+const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 const EVENT_BYTES_MAX = 16 * 1024 * 1024
 const ERROR_BYTES_MAX = 1024 * 1024
@@ -85,7 +89,8 @@ const EVENT_TYPES: ReadonlySet<string> = new Set(['ADDED', 'MODIFIED', 'DELETED'
 
 /** Throws an Error for people when the kubeconfig cannot be read. */
 export function createKubeClient(options: KubeClientOptions): KubeClient {
-  const { answerBytesMax = ANSWER_BYTES_MAX, eventBytesMax = EVENT_BYTES_MAX } = options
+  const { userAgent, answerBytesMax = ANSWER_BYTES_MAX, eventBytesMax = EVENT_BYTES_MAX } = options
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options
   const connection = createConnection(options.kubeconfig)
   const closing = new AbortController()
 
@@ -93,7 +98,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   const call = async <T>(request: KubeRequest, signal: AbortSignal | undefined, run: CallRun<T>): Promise<T> => {
     const deadline = startDeadline(request, signal === undefined ? [closing.signal] : [closing.signal, signal])
     try {
-      const answer = await open({ connection, request, userAgent: options.userAgent, signal: deadline.signal })
+      const answer = await open({ connection, request, userAgent, connectTimeoutMs, signal: deadline.signal })
       const status = answer.statusCode ?? 0
       if (status < 200 || status > 299) throw await refusal(request, answer)
       return await run(answer, deadline)
@@ -157,6 +162,7 @@ interface Opening {
   connection: Connection
   request: KubeRequest
   userAgent: string
+  connectTimeoutMs: number
   signal: AbortSignal
 }
 
@@ -202,6 +208,7 @@ function send(opening: Opening, endpoint: Endpoint): Promise<http.IncomingMessag
     signal,
     ...(endpoint.auth === undefined ? {} : { auth: endpoint.auth }),
   })
+  boundConnecting(outgoing, opening.connectTimeoutMs)
   outgoing.once('response', resolve)
   outgoing.on('error', (error: NodeJS.ErrnoException) => {
     const wasClosed = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')

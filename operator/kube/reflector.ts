@@ -82,7 +82,8 @@ const LIMITS: ReflectorLimits = {
   shortWatchMs: 1000,
   steadyWatchMs: 10_000,
   backoffFirstMs: 800,
-  backoffMaxMs: 10_000,
+  // A handful of requests: waiting longer would spare nobody anything, and changes wait with it.
+  backoffMaxMs: 5_000,
   retryAfterMaxMs: 300_000,
 }
 

@@ -9,9 +9,15 @@
 
 /**
  * Since the document was published, milliseconds: when the nudges are due. After the last one the kubelet is left alone. The late
- * ones are for kubelets that have lost touch with the API server: their own watches come back with a backoff.
+ * ones are for kubelets that have lost touch with the API server. Their watches of pods and of ConfigMaps come back one by one, after
+ * a wait of 30 to 60 s (client-go's backoff at its longest), and after a second one where the API server has lost its history: two
+ * minutes at most. A nudge that comes before both are back brings nothing, and puts off the kubelet's own sync by another minute
+ * or more: so none of them may be the last.
  */
-const NUDGES_AT_MS = [0, 500, 2_000, 5_000, 10_000, 20_000, 40_000]
+const NUDGES_AT_MS = [
+  ...[0, 500, 2_000, 5_000, 10_000, 20_000],
+  ...[35_000, 50_000, 65_000, 80_000, 95_000, 110_000, 125_000],
+]
 
 /**
  * Behind an answer that was not yet the right one, by the time since the document was published. No faster: what asks and what
@@ -20,7 +26,7 @@ const NUDGES_AT_MS = [0, 500, 2_000, 5_000, 10_000, 20_000, 40_000]
 const ASK_EVERY_MS: readonly (readonly [untilMs: number, everyMs: number])[] = [
   [1_000, 150],
   [15_000, 500],
-  [120_000, 3_000],
+  [150_000, 3_000],
 ]
 
 /** A sidecar that has run for long what it should, or has not followed for long, is asked this often. */

@@ -90,8 +90,8 @@ test('nudges again and again one that does not follow, each time in other words,
   it.rollouts.setPod(pod('web'))
   it.rollouts.publish('shop', A, 'Written')
   await it.clock.advance(600_000)
-  expect(it.nudges).toHaveLength(7)
-  expect(it.texts.size).toBe(7)
+  expect(it.nudges).toHaveLength(13)
+  expect(it.texts.size).toBe(13)
   it.says.set('web', 'a')
   await it.clock.advance(60_000)
   expect(it.rollouts.of('shop').pods[0]?.report).toMatchObject({ kind: 'Runs', running: { revision: 'a' } })
@@ -232,7 +232,7 @@ test('says nothing of a change that is none', async () => {
 test.each<[name: string, status: number, lines: number]>([
   ['is gone', 404, 0],
   ['is another of that name', 409, 0],
-  ['may not be patched', 403, 7],
+  ['may not be patched', 403, 8],
 ])('goes on asking a pod that %s', async (_name, status, lines) => {
   const it = start({
     onNudge: () => {
