@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+SCRIPT := node --disable-warning=ExperimentalWarning
 INSTALLED := node_modules/.package-lock.json
 SOURCES = $(shell git ls-files -co --exclude-standard '*.ts')
 
@@ -59,10 +60,19 @@ include test/cluster/cluster.mk
 bench: dist/outrigger.cjs ## Measures against nginx and writes test/bench/RESULTS.md.
 	node test/bench/bench.ts
 
-fuzz: $(INSTALLED) ## The long runs: recorded streams at every byte, differential fuzz.
-	EVERY_BYTE=1 FUZZ=200000 $(JEST) test/sidecar/stream test/sidecar/listen/ordinary-request
+fuzz: $(INSTALLED) ## The long runs: recorded streams at every byte, differential fuzz, requests among random faults.
+	EVERY_BYTE=1 FUZZ=200000 $(JEST) test/sidecar/stream test/sidecar/listen/ordinary-request test/sidecar/resilience/retries
+
+truncation: $(INSTALLED) ## Cuts every recorded stream at every byte, before a second provider; EVERY_CUT=BYTES bounds their size.
+	EVERY_CUT=$(or $(EVERY_CUT),Infinity) $(JEST) test/sidecar/resilience/truncation
+
+aborts: $(INSTALLED) ## Abandons 10000 requests in all phases, and measures; ABORTS=NUMBER for another number.
+	ABORTS=$(or $(ABORTS),10000) $(SCRIPT) test/sidecar/resilience/aborts.ts
+
+chaos: $(INSTALLED) ## Runs 200 applications among providers that flap and reloads; SECONDS=600 says for how long.
+	$(SCRIPT) test/sidecar/resilience/chaos.ts $(or $(SECONDS),600)
 
 clean: ## Removes what was built; dependencies stay.
 	rm -rf dist .cache
 
-.PHONY: help install run test check format generate golden build image demo bench fuzz clean
+.PHONY: help install run test check format generate golden build image demo bench fuzz truncation aborts chaos clean

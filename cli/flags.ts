@@ -10,37 +10,57 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface Parsed<Table extends FlagTable> {
   settings: SettingsOf<Table>
-  /** Values of `-f`/`--file`, in order, and what stands after the flags; without any, the list in OUTRIGGER_FILE. */
+  /** Values of `-f`/`--file`, in order; with `WithFiles` also the words, or else the list in OUTRIGGER_FILE. */
   files: readonly string[]
+  /** What else stands beside the flags. */
+  words: readonly string[]
 }
 
-const FILE_FLAG = { type: 'string', multiple: true, short: 'f' } as const
+/** Besides the flags of its table a command takes `-f FILE` and words: `WithFiles` where words are files, too. */
+export type Takes = 'WithFiles' | 'WithWords' | 'NoFiles'
+
+interface Option {
+  type: 'string'
+  multiple?: boolean
+  short?: string
+}
+
+const FILE_FLAG: Option = { type: 'string', multiple: true, short: 'f' }
 
 /** Throws UsageError. */
 export function parseFlags<Table extends FlagTable>(
   table: Table,
   argv: readonly string[],
   env: Environment,
-  files: 'WithFiles' | 'NoFiles' = 'NoFiles',
+  takes: Takes = 'NoFiles',
 ): Parsed<Table> {
   const names = Object.keys(table)
-  const options: Record<string, { type: 'string'; multiple?: boolean; short?: string }> = Object.fromEntries(
-    names.map((name) => [flagName(name), { type: 'string' }]),
+  const options: Record<string, Option> = Object.fromEntries(
+    names.map((name) => [flagName(name), optionOf(table[name])]),
   )
-  if (files === 'WithFiles') options.file = FILE_FLAG
-  const given = parse(argv, options, files)
-  const settings = Object.fromEntries(
-    names.map((name) => [name, settingOf(name, table, given.values[flagName(name)], env)]),
-  )
-  const named = [...((given.values.file ?? []) as string[]), ...given.positionals]
-  const inherited = files === 'WithFiles' ? parseList(env.OUTRIGGER_FILE ?? '') : []
-  return { settings: settings as SettingsOf<Table>, files: named.length > 0 ? named : inherited }
+  if (takes !== 'NoFiles') options.file = FILE_FLAG
+  const { values, positionals } = parse(argv, options, takes)
+  const settings = Object.fromEntries(names.map((name) => [name, settingOf(name, table, values[flagName(name)], env)]))
+  const flagged = (values.file ?? []) as string[]
+  return {
+    settings: settings as SettingsOf<Table>,
+    files: takes === 'WithFiles' ? filesOf([...flagged, ...positionals], env) : flagged,
+    words: takes === 'WithFiles' ? [] : positionals,
+  }
+}
+
+function filesOf(named: readonly string[], env: Environment): readonly string[] {
+  return named.length > 0 ? named : parseList(env.OUTRIGGER_FILE ?? '')
+}
+
+function optionOf(flag: FlagTable[string] | undefined): Option {
+  return { type: 'string', ...(flag?.short !== undefined && { short: flag.short }) }
 }
 
 /** One line per flag, for `--help`. */
 export function flagHelp(table: FlagTable): string {
   const rows = Object.entries(table).map(([name, flag]) => ({
-    left: `--${flagName(name)} ${flag.value}`,
+    left: `${flag.short === undefined ? '' : `-${flag.short}, `}--${flagName(name)} ${flag.value}`,
     right: flag.default === '' ? flag.help : `${flag.help} Default ${flag.default}.`,
   }))
   const width = Math.max(...rows.map(({ left }) => left.length))
@@ -64,11 +84,11 @@ function variableName(name: string): string {
 
 function parse(
   argv: readonly string[],
-  options: Record<string, { type: 'string'; multiple?: boolean; short?: string }>,
-  files: 'WithFiles' | 'NoFiles',
+  options: Record<string, Option>,
+  takes: Takes,
 ): { values: Record<string, string | boolean | (string | boolean)[] | undefined>; positionals: string[] } {
   try {
-    return parseArgs({ args: [...argv], options, allowPositionals: files === 'WithFiles' })
+    return parseArgs({ args: [...argv], options, allowPositionals: takes !== 'NoFiles' })
   } catch (error) {
     throw new UsageError((error as Error).message)
   }

@@ -6,7 +6,7 @@ import { createLog, type Log } from '../process/log.ts'
 import { createOutput, type Output } from '../process/output.ts'
 import { startSidecar } from '../sidecar/sidecar.ts'
 import { flagHelp, parseFlags, UsageError, variableExample } from './flags.ts'
-import { COMPILE_FLAGS, environment, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from './settings.ts'
+import { COMPILE_FLAGS, EXPLAIN_FLAGS, environment, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from './settings.ts'
 import { VERSION } from './version.ts'
 
 const EXIT = { fine: 0, input: 1, usage: 2, fault: 70 } as const
@@ -31,6 +31,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: 'outrigger compile -f FILE_OR_FOLDER… [FLAGS]',
     flags: COMPILE_FLAGS,
     run: compileCommand,
+  },
+  explain: {
+    summary: 'Tell why a request ended as it did, from an access log on standard input or in a file.',
+    usage: 'outrigger explain [REQUEST_ID] [-f FILE]… [FLAGS]',
+    flags: EXPLAIN_FLAGS,
+    run: explainCommand,
   },
   mock: {
     summary: 'Serve a mock of the OpenAI, Anthropic and Gemini APIs.',
@@ -121,6 +127,20 @@ async function compileCommand(argv: readonly string[]): Promise<number> {
   const { exitCode, output, messages } = await compileFiles(files, settings.namespace, environment())
   process.stdout.write(output)
   for (const message of messages) process.stderr.write(`${message}\n`)
+  return exitCode
+}
+
+async function explainCommand(argv: readonly string[]): Promise<number> {
+  const { settings, files, words } = parseFlags(EXPLAIN_FLAGS, argv, environment(), 'WithWords')
+  const [requestId, ...others] = words
+  if (others.length > 0) throw new UsageError('explain takes one request id; files are given with -f FILE')
+  if (files.length === 0 && process.stdin.isTTY) {
+    throw new UsageError('explain reads an access log from standard input, or from -f FILE')
+  }
+  const { explainFiles } = await import('./explain-command.ts')
+  const { exitCode, output, message } = await explainFiles(files, { requestId, ...settings })
+  process.stdout.write(output)
+  if (message !== '') process.stderr.write(`outrigger: ${message}\n`)
   return exitCode
 }
 

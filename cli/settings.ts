@@ -1,5 +1,5 @@
 // Flags of the commands, beside the sidecar's own, and the process's environment: the only place that reads it.
-import { type FlagTable, parseAddress } from '../process/flag.ts'
+import { type FlagTable, parseAddress, parseChoice } from '../process/flag.ts'
 import { SIDECAR_FLAGS } from '../sidecar/settings.ts'
 import type { Environment } from './flags.ts'
 
@@ -13,6 +13,16 @@ const NAMESPACE = {
 export const RUN_FLAGS = { ...SIDECAR_FLAGS, namespace: NAMESPACE } satisfies FlagTable
 
 export const COMPILE_FLAGS = { namespace: NAMESPACE } satisfies FlagTable
+
+export const EXPLAIN_FLAGS = {
+  output: {
+    value: 'FORMAT',
+    short: 'o',
+    help: 'text for people, or json: the line of the access log itself.',
+    default: 'text',
+    parse: (text: string): 'text' | 'json' => parseChoice(text, ['text', 'json']),
+  },
+} satisfies FlagTable
 
 export const SERVE_FLAGS = {
   ...SIDECAR_FLAGS,

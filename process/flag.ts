@@ -7,6 +7,8 @@ export interface Flag<Value> {
   /** Placeholder in the help text. */
   value: string
   help: string
+  /** One letter: `o` for `-o`. */
+  short?: string
   /** Used when neither flag nor variable is given; goes through `parse`. */
   default: string
   parse(text: string): Value

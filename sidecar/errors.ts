@@ -1,12 +1,16 @@
 // Every failure that a caller can see, in one table. Code throws `new Refusal('code', detail)` wherever it notices; the
 // listener turns it into a response in one place, in the client's dialect. Branch on `code`, never on a message.
 
+import type { RetryReason } from '../contract/sidecar-config.ts'
+
 /** Who is at fault: the closed vocabulary of metrics, logs and `x-outrigger-reason`. */
 export type FaultDomain = 'caller' | 'policy' | 'provider' | 'outrigger'
 
 interface Failure {
   status: number
   fault: FaultDomain
+  /** What the failure of an attempt is in the terms of a route's `retry.on`; absent where another attempt is never worth it. */
+  reason?: RetryReason
   /** Shown to the caller, so it names no host, path or key. */
   message: string
   /** `false` tells SDKs that waiting is pointless; absent leaves it to the status. */
@@ -48,45 +52,109 @@ export const FAILURES = {
     retry: false,
   },
   // The provider.
-  provider_unreachable: { status: 502, fault: 'provider', message: 'The provider could not be reached.' },
-  provider_connect_timeout: { status: 504, fault: 'provider', message: 'Connecting to the provider took too long.' },
+  provider_unreachable: {
+    status: 502,
+    fault: 'provider',
+    reason: 'ConnectFailure',
+    message: 'The provider could not be reached.',
+  },
+  provider_connect_timeout: {
+    status: 504,
+    fault: 'provider',
+    reason: 'ConnectFailure',
+    message: 'Connecting to the provider took too long.',
+  },
+  provider_disconnected: {
+    status: 502,
+    fault: 'provider',
+    reason: 'ServerError',
+    message: 'The provider closed the connection instead of answering.',
+  },
   provider_first_byte_timeout: {
     status: 504,
     fault: 'provider',
+    reason: 'Timeout',
     message: 'The provider did not begin to answer in time.',
   },
-  provider_idle_timeout: { status: 504, fault: 'provider', message: 'The provider stopped sending.' },
+  provider_idle_timeout: {
+    status: 504,
+    fault: 'provider',
+    reason: 'Timeout',
+    message: 'The provider stopped sending.',
+  },
   provider_total_timeout: { status: 504, fault: 'provider', message: 'The answer took longer than allowed.' },
-  provider_truncated: { status: 502, fault: 'provider', message: 'The provider ended its answer too early.' },
+  provider_truncated: {
+    status: 502,
+    fault: 'provider',
+    reason: 'ServerError',
+    message: 'The provider ended its answer too early.',
+  },
   provider_stream_error: {
     status: 502,
     fault: 'provider',
-    message: 'The provider reported an error inside its stream.',
+    reason: 'ServerError',
+    message: 'The provider reported an error inside its answer.',
   },
   provider_invalid_response: {
     status: 502,
     fault: 'provider',
+    reason: 'ServerError',
     message: 'The provider sent an answer that is not valid HTTP.',
+  },
+  provider_error: {
+    status: 502,
+    fault: 'provider',
+    reason: 'ServerError',
+    message: 'The provider answered with an error.',
+  },
+  provider_rate_limited: {
+    status: 429,
+    fault: 'provider',
+    reason: 'RateLimited',
+    message: 'The provider has no capacity for this account at the moment.',
+  },
+  provider_credentials_exhausted: {
+    status: 502,
+    fault: 'provider',
+    reason: 'ProviderRefused',
+    message: 'The provider refuses the credentials that the platform configured for it; yours are not concerned.',
+    retry: false,
   },
   // Outrigger itself.
   not_configured: { status: 503, fault: 'outrigger', message: 'No configuration has been loaded yet.' },
   credential_unavailable: { status: 503, fault: 'outrigger', message: "The provider's credential cannot be read." },
-  overloaded: { status: 503, fault: 'outrigger', message: 'Too much is waiting in this sidecar.' },
+  overloaded: {
+    status: 503,
+    fault: 'outrigger',
+    reason: 'ConnectFailure',
+    message: 'Too much is waiting in this sidecar.',
+  },
   shutting_down: { status: 503, fault: 'outrigger', message: 'The sidecar is shutting down.' },
   internal: { status: 500, fault: 'outrigger', message: 'Outrigger failed.' },
 } satisfies Record<string, Failure>
 
 export type FailureCode = keyof typeof FAILURES
 
+export interface RefusalOptions extends ErrorOptions {
+  /** When it is worth trying again. */
+  retryAfterMs?: number | undefined
+  /** `never` tells SDKs that another try is pointless, or is not theirs to make. */
+  tryAgain?: 'never' | 'later'
+}
+
 export class Refusal extends Error {
   readonly code: FailureCode
   /** A sentence more for the caller: what exactly, and what to do. Names no host, path or key. */
   readonly detail: string | undefined
+  readonly retryAfterMs: number | undefined
+  readonly tryAgain: 'never' | 'later'
 
-  constructor(code: FailureCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: FailureCode, detail?: string, options: RefusalOptions = {}) {
     super(detail === undefined ? FAILURES[code].message : `${FAILURES[code].message} ${detail}`, options)
     this.code = code
     this.detail = detail
+    this.retryAfterMs = options.retryAfterMs
+    this.tryAgain = options.tryAgain ?? (this.failure.retry === false ? 'never' : 'later')
   }
 
   get failure(): Failure {

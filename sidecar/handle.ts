@@ -1,13 +1,13 @@
-// THE STORY of one request: accept → decode → route → attempt → relay → record.
+// THE STORY of one request: accept → decode → route → attempts → relay → record.
 //
 // In: an exchange, which hides the client's socket. Out: a reply on it, and exactly one record, on every path. Each stage
 // is a function elsewhere; this file only says in which order they happen and where every failure ends. It knows no
 // dialect, no provider and no socket, and it keeps the configuration that the request began with.
 //
 // Stages throw a Refusal for what the caller must hear; anything else that is thrown is a fault of ours. Both become a
-// response in `refuse`, once. Once an answer has begun, its attempt ends it visibly by itself, and throws only when the
-// client has left, which nobody can be told.
-import type { AttemptContext } from './attempt.ts'
+// response in `refuse`, once. Failover and retries happen within the attempts. Once an answer has begun, its attempt ends it
+// visibly by itself, and throws only when the client has left, which nobody can be told.
+import type { AttemptsContext } from './attempt/attempts.ts'
 import type { Adopted } from './config/configuration.ts'
 import { Refusal } from './errors.ts'
 import type { Exchange } from './listen/exchange.ts'
@@ -15,7 +15,7 @@ import { type GateOptions, gate } from './listen/gate.ts'
 import { refuse, replyWith } from './listen/refuse.ts'
 import { decode } from './request/decode.ts'
 import { modelsList } from './request/models-list.ts'
-import { type Attempt, route } from './request/route.ts'
+import { type Choice, route } from './request/route.ts'
 import type { Recorder } from './telemetry/recorder.ts'
 import { noteRequest } from './telemetry/request-record.ts'
 
@@ -25,9 +25,8 @@ export interface Deps {
   /** The configuration in force; undefined until a first document was adopted. */
   current(): Adopted | undefined
   /** Resolves when the answer was relayed or visibly broken off; rejects with a Refusal while nothing was sent. */
-  attempt(attempt: Attempt, context: AttemptContext): Promise<void>
+  attempts(choice: Choice, context: AttemptsContext): Promise<void>
   recorder: Recorder
-  random(): number
 }
 
 export async function handle(exchange: Exchange, deps: Deps): Promise<void> {
@@ -46,10 +45,10 @@ export async function handle(exchange: Exchange, deps: Deps): Promise<void> {
       replyWith(exchange, record, modelsList(runtime, request))
       return
     }
-    const plan = route(runtime, request, deps.random)
-    record.route = plan.route
-    record.rule = plan.rule
-    await deps.attempt(plan.attempts[0], { exchange, adopted, request, record })
+    const choice = route(runtime, request)
+    record.route = choice.route
+    record.rule = choice.rule
+    await deps.attempts(choice, { exchange, adopted, request, record })
   } catch (error) {
     refuse(exchange, error, record)
   } finally {

@@ -69,6 +69,12 @@ export const SIDECAR_FLAGS = {
     default: '5m',
     parse: parseArrivalTime,
   },
+  streamKeepAlive: {
+    value: 'DURATION',
+    help: 'Silence after which a stream whose first token is awaited gets a comment.',
+    default: '15s',
+    parse: parseDuration,
+  },
   drainTimeout: {
     value: 'DURATION',
     help: 'How long open requests may go on after SIGTERM.',

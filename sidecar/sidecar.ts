@@ -8,7 +8,8 @@ import type { Address } from '../process/flag.ts'
 import type { Log } from '../process/log.ts'
 import type { Output } from '../process/output.ts'
 import { createState } from './admin/state.ts'
-import { makeAttempt } from './attempt.ts'
+import { makeAttempts } from './attempt/attempts.ts'
+import { KeepAlive } from './attempt/keep-alive.ts'
 import { type Adopted, Configuration, type Rejection } from './config/configuration.ts'
 import { watchDirectory } from './config/watch.ts'
 import { type Deps, handle } from './handle.ts'
@@ -17,11 +18,16 @@ import { type Drainable, listen } from './listen/listener.ts'
 import { recordRefused } from './listen/refuse.ts'
 import { ResponseHeaderFilter } from './providers/response-headers.ts'
 import type { SidecarSettings } from './settings.ts'
+import { CredentialStanding } from './standing/credential-standing.ts'
+import { Standings } from './standing/standings.ts'
 import { createAccessLog } from './telemetry/access-log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { type ProviderReport, providerReports } from './telemetry/provider-report.ts'
 import { createRecorder } from './telemetry/recorder.ts'
+import { logStandings } from './telemetry/standing-log.ts'
 import { adoptedConfig } from './telemetry/targets.ts'
-import { Upgrades } from './upgrade.ts'
+import { Upgrades } from './upgrade/upgrade.ts'
+import { HealthChecks } from './upstream/health-checks.ts'
 import { Upstream } from './upstream/upstream.ts'
 
 export interface SidecarOptions {
@@ -54,31 +60,60 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const random = (): number => Math.random()
 
   const upstream = new Upstream(now)
+  const events = logStandings(log)
+  const standings = new Standings(events)
+  const reports = (): ProviderReport[] => {
+    const { current } = configuration
+    return current === undefined ? [] : providerReports(current, standings.report(now()), now())
+  }
   const accessLog = settings.accessLog === 'on' ? createAccessLog({ write: output.write, now: Date.now }) : undefined
   const metrics = createMetrics({
     version,
     accessLogDropped: () => accessLog?.dropped() ?? 0,
     connections: () => upstream.connections(),
+    standings: reports,
+  })
+  const healthChecks = new HealthChecks({
+    upstream,
+    standingOf: (provider) => standings.of(provider),
+    credentialLine: (provider) => configuration.current?.credentials.lineOf(provider),
+    now,
+    random,
   })
   const configuration = new Configuration({
     podLabels: settings.labels,
     upstream,
+    createStanding: ({ id }, credential) =>
+      new CredentialStanding(random, (change) => events.onCredential({ provider: id, credential, ...change })),
     wallClock: Date.now,
     events: {
-      onAdopted: (adopted) => noteAdopted(adopted, metrics, log),
+      onAdopted: (adopted) => {
+        standings.adopt(adopted.runtime.providers)
+        healthChecks.adopt(adopted.runtime.usable)
+        noteAdopted(adopted, metrics, log)
+      },
       onRejected: (rejection) => noteRejected(rejection, metrics, log),
     },
   })
-  const attemptDeps = { upstream, responseHeaders: new ResponseHeaderFilter(), random, now }
+  const keepAlive = new KeepAlive({ everyMs: settings.streamKeepAlive, now })
+  const responseHeaders = new ResponseHeaderFilter()
+  const attemptsDeps = { upstream, standings, keepAlive, responseHeaders, random, now, wallClock: Date.now }
   const deps: Deps = {
     allowed: { allowedHosts: settings.allowHost, allowedOrigins: settings.allowOrigin },
     current: () => configuration.current,
-    attempt: (attempt, context) => makeAttempt(attempt, context, attemptDeps),
+    attempts: (choice, context) => makeAttempts(choice, context, attemptsDeps),
     recorder: createRecorder({ metrics, accessLog, log, now }),
-    random,
   }
 
-  const upgrades = new Upgrades({ deps, upstream, newRequestId: randomUUID })
+  const upgrades = new Upgrades({
+    deps,
+    upstream,
+    standings,
+    newRequestId: randomUUID,
+    random,
+    now,
+    wallClock: Date.now,
+  })
 
   const watch = watchDirectory({
     directory,
@@ -102,7 +137,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   })
   let draining = false
   const adminServer = createAdminServer({
-    ...createState({ configuration, upstream, draining: () => draining }),
+    ...createState({ configuration, upstream, standings: reports, draining: () => draining, wallClock: Date.now }),
     registry: metrics.registry,
     log,
   })
@@ -124,6 +159,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       await drainWithin([dataPlane, upgrades], settings.drainTimeout, log)
       await recordsOf(metrics)
       watch.close()
+      healthChecks.close()
       upstream.close()
       await adminServer.close()
       await accessLog?.close()

@@ -7,6 +7,7 @@ export interface Check {
   ok: boolean
   /** Why it is not ok, or a remark. Names no host, path or key. */
   message: string
+  /** None: whatever it says, no probe fails for it; `/health` calls the whole degraded. */
   kinds: readonly CheckKind[]
 }
 

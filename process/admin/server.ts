@@ -74,7 +74,7 @@ function routes(deps: AdminDeps): Record<string, RequestHandler> {
     '/health/quick': (_request, response) => sendHealth(response, checksOf('ready', deps.checks()), {}),
     '/health/detailed': (_request, response) => {
       const checks = deps.checks()
-      sendHealth(response, checksOf('ready', checks), { checks, ...deps.details() })
+      sendHealth(response, checksOf('ready', checks), { ...degradation(checks), checks, ...deps.details() })
     },
     '/metrics': async (_request, response) => {
       const text = await scrape()
@@ -106,7 +106,8 @@ function health(deps: AdminDeps): RequestHandler {
   return (_request, response) => {
     const checks = deps.checks()
     const of = (kind: CheckKind) => allOk(checksOf(kind, checks))
-    sendHealth(response, checksOf('ready', checks), { live: of('live'), ready: of('ready'), startup: of('startup') })
+    const kinds = { live: of('live'), ready: of('ready'), startup: of('startup') }
+    sendHealth(response, checksOf('ready', checks), { ...degradation(checks), ...kinds })
   }
 }
 
@@ -117,9 +118,20 @@ function kindHealth(kind: CheckKind, deps: AdminDeps): RequestHandler {
   }
 }
 
-function sendHealth(response: Response, checks: readonly Check[], details: object): void {
+/** What no probe fails for, but people should know. */
+function degradation(checks: readonly Check[]): { degraded?: string[] } {
+  const ailing = checks.filter(({ ok, kinds }) => !ok && kinds.length === 0)
+  return ailing.length === 0 ? {} : { degraded: ailing.map(({ message }) => message) }
+}
+
+function sendHealth(
+  response: Response,
+  checks: readonly Check[],
+  details: { degraded?: string[]; [name: string]: unknown },
+): void {
   const ok = allOk(checks)
-  response.status(ok ? 200 : 503).json({ status: ok ? 'ok' : 'unavailable', ...details })
+  const well = details.degraded === undefined ? 'ok' : 'degraded'
+  response.status(ok ? 200 : 503).json({ status: ok ? well : 'unavailable', ...details })
 }
 
 function json(state: () => object | null): RequestHandler {

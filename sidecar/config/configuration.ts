@@ -2,7 +2,7 @@
 // credential files have not come yet, or whose TLS material cannot be used, leaves the last good one serving, and status,
 // metric and log say why. The next publication is the next try.
 import { parseSidecarConfig } from '../../contract/parse.ts'
-import { type Credentials, createCredentials } from '../upstream/credentials.ts'
+import { type CreateStanding, type Credentials, createCredentials } from '../upstream/credentials.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { missingFiles } from './missing-files.ts'
 import type { Published } from './read.ts'
@@ -31,6 +31,8 @@ export interface ConfigurationOptions {
   /** In place of those that are published; empty for those. */
   podLabels: Readonly<Record<string, string>>
   upstream: Upstream
+  /** How a key that was not in force before is doing. */
+  createStanding: CreateStanding
   /** Milliseconds since the epoch. */
   wallClock(): number
   events: ConfigurationEvents
@@ -85,7 +87,12 @@ export class Configuration {
     } catch (error) {
       return this.reject(`TLS or egress proxy settings cannot be used: ${(error as Error).message}`)
     }
-    const credentials = createCredentials(runtime, published.files)
+    const credentials = createCredentials(
+      runtime,
+      published.files,
+      this.#adopted?.credentials,
+      this.#options.createStanding,
+    )
     this.#swap({ runtime, credentials, complete: missing.length === 0 })
   }
 

@@ -78,7 +78,7 @@ export interface Rule {
   readonly routeId: string
   /** Any of; never empty. */
   readonly matches: readonly Match[]
-  /** Those with a weight. */
+  /** Those with a weight, by priority, else in the document's order. */
   readonly backends: readonly Backend[]
   /** Why there is none; present exactly when `backends` is empty. */
   readonly unavailable: string | undefined
@@ -90,6 +90,9 @@ export interface Backend {
   readonly model: Model | undefined
   /** At least 1. */
   readonly weight: number
+  readonly priority: number
+  /** For people, why it may be chosen: `weight 9 of 10`. */
+  readonly share: string
   readonly timeouts: TimeoutsConfig
   /** The rule's defaults and overrides. */
   readonly edits: readonly BodyEdit[]
@@ -157,7 +160,7 @@ function createRoute(config: RouteConfig, providers: ProvidersById): Route {
 
 function createRule(config: RuleConfig, routeId: string, providers: ProvidersById): Rule {
   const edits = editsOf(config)
-  const chosen = config.backends.filter(({ weight }) => weight > 0)
+  const chosen = config.backends.filter(({ weight }) => weight > 0).sort((a, b) => a.priority - b.priority)
   return Object.freeze({
     config,
     name: config.name,
@@ -177,7 +180,15 @@ function createBackend(
   const provider = checked(providers.get(config.provider))
   const model = config.model === undefined ? undefined : checked(modelNamed(provider, config.model, 'Config'))
   const timeouts = { ...provider.config.timeouts, ...rule.timeouts }
-  return Object.freeze({ provider, model, weight: config.weight, timeouts, edits })
+  const { weight, priority } = config
+  return Object.freeze({ provider, model, weight, priority, share: shareOf(config, rule), timeouts, edits })
+}
+
+function shareOf({ weight, priority }: BackendConfig, { backends, balance }: RuleConfig): string {
+  const tier = backends.filter((other) => other.priority === priority)
+  const total = tier.reduce((sum, other) => sum + other.weight, 0)
+  const where = backends.length > tier.length ? `priority ${priority}, ` : ''
+  return tier.length === 1 ? `${where}the only one` : `${where}${balance}, weight ${weight} of ${total}`
 }
 
 /** What contract/parse has verified to exist. */
@@ -195,7 +206,8 @@ function createUnrouted(providers: readonly Provider[]): Unrouted {
   const listed = new Map<string, Backend[]>()
   const open: Backend[] = []
   for (const provider of providers) {
-    const backend = { provider, weight: 1, timeouts: provider.config.timeouts, edits: [] }
+    const share = 'no route selects this pod'
+    const backend = { provider, weight: 1, priority: 0, share, timeouts: provider.config.timeouts, edits: [] }
     if (provider.models.size === 0) open.push(Object.freeze({ ...backend, model: undefined }))
     for (const model of provider.models.values()) {
       const others = listed.get(model.name) ?? []

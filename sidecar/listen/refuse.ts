@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http'
 import { HEADER_REASON, HEADER_REQUEST_ID } from '../../contract/names.ts'
 import type { Dialect } from '../../contract/sidecar-config.ts'
 import { type FailureCode, Refusal } from '../errors.ts'
+import { addWhoAnswered } from '../providers/response-headers.ts'
 import { dialectOf } from '../request/endpoints.ts'
 import type { RequestHead } from '../request/head.ts'
 import type { Recorder } from '../telemetry/recorder.ts'
@@ -18,6 +19,8 @@ const RETRY_AFTER: ReadonlyMap<FailureCode, string> = new Map([
   ['shutting_down', '1'],
 ])
 
+const RETRY_AFTER_MAX_S = 60
+
 /** Answers with the error unless an answer has begun or the client has left; notes it in the record in any case. */
 export function refuse(exchange: Exchange, error: unknown, record: RequestRecord): void {
   const refusal = noteFailure(record, error)
@@ -25,8 +28,10 @@ export function refuse(exchange: Exchange, error: unknown, record: RequestRecord
   if (!exchange.begun) record.status = refusal.failure.status
   if (refusal.code === 'client_closed') return
   if (exchange.begun) return exchange.break()
-  const reply = refusalReply(exchange.head, refusal, exchange.requestId)
-  exchange.reply(reply.status, reply.headers, reply.body)
+  const { status, headers, body } = refusalReply(exchange.head, refusal, exchange.requestId)
+  // Who was asked in vain.
+  if (record.attempts > 0) addWhoAnswered(headers, record)
+  exchange.reply(status, headers, body)
 }
 
 /** Records a request that was answered before it became an exchange. */
@@ -71,10 +76,16 @@ export interface RefusalReply {
 export function refusalReply(head: RequestHead, refusal: Refusal, requestId: string): RefusalReply {
   const { contentType, body } = refusalBody(dialectFor(head), refusal, requestId)
   const headers = ['content-type', contentType, HEADER_REQUEST_ID, requestId, HEADER_REASON, refusal.code]
-  const retryAfter = RETRY_AFTER.get(refusal.code)
+  const retryAfter = retryAfterOf(refusal)
   if (retryAfter !== undefined) headers.push('retry-after', retryAfter)
-  if (refusal.failure.retry === false) headers.push('x-should-retry', 'false')
+  if (refusal.tryAgain === 'never') headers.push('x-should-retry', 'false')
   return { status: refusal.failure.status, headers, body }
+}
+
+/** Whole seconds, never sooner than told. SDKs disagree about more than a minute, and some would sleep it through. */
+function retryAfterOf({ code, retryAfterMs }: Refusal): string | undefined {
+  if (retryAfterMs === undefined) return RETRY_AFTER.get(code)
+  return String(Math.min(RETRY_AFTER_MAX_S, Math.ceil(retryAfterMs / 1000)))
 }
 
 /** A head that cannot be understood is answered as most clients would expect. */

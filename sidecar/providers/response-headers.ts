@@ -36,12 +36,24 @@ export class ResponseHeaderFilter {
   }
 }
 
-/** Who answered, as far as configuration names it: a model name that only the client knows is not put into a header. */
-export function addOwnHeaders(
-  headers: string[],
-  { requestId, provider, model, attempts }: { requestId: string; provider: string; model: string; attempts: number },
-): void {
-  headers.push(HEADER_REQUEST_ID, requestId, HEADER_PROVIDER, provider, HEADER_ATTEMPTS, String(attempts))
+/** What the client gets to see of an answer, but for what the key's scrubber masks. */
+export function answerHeaders(filter: ResponseHeaderFilter, rawHeaders: readonly string[], answer: Answer): string[] {
+  const headers = filter.pass(rawHeaders)
+  headers.push(HEADER_REQUEST_ID, answer.requestId)
+  addWhoAnswered(headers, answer)
+  return headers
+}
+
+interface Answer {
+  requestId: string
+  provider: string
+  model: string
+  attempts: number
+}
+
+/** As far as configuration names it: a model name that only the client knows is not put into a header. */
+export function addWhoAnswered(headers: string[], { provider, model, attempts }: Omit<Answer, 'requestId'>): void {
+  headers.push(HEADER_PROVIDER, provider, HEADER_ATTEMPTS, String(attempts))
   if (model !== '') headers.push(HEADER_MODEL, model)
 }
 

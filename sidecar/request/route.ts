@@ -1,27 +1,33 @@
-// Who answers a request.
+// Who may answer a request.
 //
-// In: the Runtime and a decoded request. Out: a Plan, or a Refusal that tells the caller what would work. The first rule
+// In: the Runtime and a decoded request. Out: a Choice, or a Refusal that tells the caller what would work. The first rule
 // that matches decides alone: when it cannot serve, the request is refused and no later rule is tried, so that a broken
-// reference never moves traffic to where its owner did not send it. Among a rule's backends a draw by weight decides; a
-// pod that no route selects has no weights, there the document's order decides, so the same name always goes to the same
-// provider. A request without a model (files, batches, …) is never drawn: what one call stores, the next must find.
-// It never looks at load, limits or health; those order and filter a plan later.
-import type { Dialect, TimeoutsConfig } from '../../contract/sidecar-config.ts'
+// reference never moves traffic to where its owner did not send it. All of a rule's backends that can serve are candidates;
+// `plan` puts them in order. A pod that no route selects has no say in failover either: there the document's order decides
+// for one provider, so the same name always goes to the same one. A request without a model (files, batches, …) has one
+// candidate, too: what one call stores, the next must find. It never looks at load, limits or health.
+import type { Balance, Dialect, RetryConfig, TimeoutsConfig } from '../../contract/sidecar-config.ts'
 import { type Backend, type Model, modelNamed, type Provider, type Rule, type Runtime } from '../config/runtime.ts'
 import { Refusal } from '../errors.ts'
 import type { DecodedRequest } from './decoded-request.ts'
 import type { BodyEdit } from './edit-body.ts'
 import { matches } from './match.ts'
-import { pickWeighted } from './weighted.ts'
 
-export interface Plan {
+/** Who may answer, and by which policy. */
+export interface Choice {
   /** `namespace/name` of the LLMRoute and its rule; both undefined where none decided. */
   readonly route: string | undefined
   readonly rule: string | undefined
-  /** In the order in which they would be made; today the first is the only one. */
-  readonly attempts: readonly [Attempt, ...Attempt[]]
+  /** That the client names. */
+  readonly model: string | undefined
+  /** Never empty, by priority; each serves the model that the client names. */
+  readonly candidates: readonly Backend[]
+  readonly balance: Balance
+  readonly retry: RetryConfig
+  readonly panicPercent: number
 }
 
+/** One provider's part in a request. */
 export interface Attempt {
   readonly provider: Provider
   /** Undefined for requests that name none. */
@@ -31,21 +37,35 @@ export interface Attempt {
   readonly edits: readonly BodyEdit[]
 }
 
+/** What the resources default to, for requests that no rule decides. */
+const UNROUTED_RETRY: RetryConfig = {
+  attempts: 3,
+  on: ['ConnectFailure', 'ProviderRefused', 'RateLimited', 'ServerError', 'Timeout'],
+  statuses: [],
+  backoff: { initialMs: 200, maxMs: 5000 },
+}
+
 /** How many names a detail lists: enough to see what is meant, too few to fill a log. */
 const NAMES_MAX = 5
 const NAME_LENGTH_MAX = 120
 
-/** `random` returns [0, 1), as Math.random does. Throws Refusal. */
-export function route(runtime: Runtime, request: DecodedRequest, random: () => number): Plan {
+/** Throws Refusal. */
+export function route(runtime: Runtime, request: DecodedRequest): Choice {
   const { model } = request
-  if (model === undefined) return planWithoutModel(runtime, request)
-  if (runtime.routes.length === 0) return planUnrouted(runtime, request, model)
+  if (model === undefined) return chooseWithoutModel(runtime, request)
+  if (runtime.routes.length === 0) return chooseUnrouted(runtime, request, model)
   const rule = firstMatch(runtime.rules, request)
   if (rule === undefined) {
     throw new Refusal('model_not_found', `No rule of ${routeNames(runtime)} matches ${quote(model)}.`)
   }
-  const backend = draw(available(rule), request.dialect, model, random)
-  return planOf(rule, backend ?? refuseModel(rule.backends, request, model), model)
+  const candidates = able(available(rule), request.dialect, model)
+  return candidates.length > 0 ? choiceOf(rule, candidates, model) : refuseModel(rule.backends, request, model)
+}
+
+/** What the backend is asked for, where the client names `model`. */
+export function attemptOf(backend: Backend, model: string | undefined): Attempt {
+  const { provider, timeouts, edits } = backend
+  return { provider, model: model === undefined ? undefined : modelAt(backend, model), timeouts, edits }
 }
 
 /** The one place that says whose clients a provider can answer. */
@@ -63,10 +83,10 @@ export function unroutedBackends({ unrouted }: Runtime, dialect: Dialect, name: 
   return unrouted.listed.get(name) ?? unrouted.open.filter(({ provider }) => speaks(provider, dialect))
 }
 
-function planUnrouted(runtime: Runtime, request: DecodedRequest, model: string): Plan {
+function chooseUnrouted(runtime: Runtime, request: DecodedRequest, model: string): Choice {
   const backends = unroutedBackends(runtime, request.dialect, model)
   const backend = backends.find(({ provider }) => speaks(provider, request.dialect))
-  if (backend !== undefined) return planOf(undefined, backend, model)
+  if (backend !== undefined) return choiceOf(undefined, [backend], model)
   if (backends.length > 0) return refuseModel(backends, request, model)
   const callable = [...runtime.unrouted.listed]
     .filter(([, candidates]) => candidates.some(({ provider }) => speaks(provider, request.dialect)))
@@ -79,11 +99,11 @@ function planUnrouted(runtime: Runtime, request: DecodedRequest, model: string):
   )
 }
 
-function planWithoutModel(runtime: Runtime, request: DecodedRequest): Plan {
+function chooseWithoutModel(runtime: Runtime, request: DecodedRequest): Choice {
   const rule = firstMatch(runtime.rules, request)
   if (rule !== undefined) {
     const backend = available(rule).find(({ provider }) => speaks(provider, request.dialect))
-    if (backend !== undefined) return planOf(rule, backend, undefined)
+    if (backend !== undefined) return choiceOf(rule, [backend], undefined)
     const others = list([...new Set(rule.backends.map(({ provider }) => provider.dialect))])
     throw new Refusal('dialect_mismatch', `The backends of rule "${rule.name}" of ${rule.routeId} speak ${others}.`)
   }
@@ -91,8 +111,7 @@ function planWithoutModel(runtime: Runtime, request: DecodedRequest): Plan {
   const [provider] = providers
   if (provider === undefined) throw new Refusal('model_not_found', noProvider(request.dialect))
   if (providers.length > 1) throw new Refusal('ambiguous_provider', howToChoose(providers, request))
-  const attempt = { provider, model: undefined, timeouts: provider.config.timeouts, edits: [] }
-  return { route: undefined, rule: undefined, attempts: [attempt] }
+  return choiceOf(undefined, [onlyProvider(provider)], undefined)
 }
 
 function firstMatch(rules: readonly Rule[], request: DecodedRequest): Rule | undefined {
@@ -107,21 +126,27 @@ function available(rule: Rule): readonly Backend[] {
   throw new Refusal('rule_unavailable', `Rule "${rule.name}" of ${rule.routeId}: ${rule.unavailable}`)
 }
 
-/** A draw by weight among the backends that can serve; undefined when none can. */
-function draw(
-  backends: readonly Backend[],
-  dialect: Dialect,
-  model: string,
-  random: () => number,
-): Backend | undefined {
-  const able = (backend: Backend) => speaks(backend.provider, dialect) && modelAt(backend, model) !== undefined
-  return pickWeighted(backends.filter(able), random)
+function able(backends: readonly Backend[], dialect: Dialect, model: string): readonly Backend[] {
+  const serves = (backend: Backend) => speaks(backend.provider, dialect) && modelAt(backend, model) !== undefined
+  // Nearly always all of them, which then need no list of their own.
+  return backends.every(serves) ? backends : backends.filter(serves)
 }
 
-function planOf(rule: Rule | undefined, backend: Backend, model: string | undefined): Plan {
-  const { provider, timeouts, edits } = backend
-  const attempt = { provider, model: model === undefined ? undefined : modelAt(backend, model), timeouts, edits }
-  return { route: rule?.routeId, rule: rule?.name, attempts: [attempt] }
+function choiceOf(rule: Rule | undefined, candidates: readonly Backend[], model: string | undefined): Choice {
+  return {
+    route: rule?.routeId,
+    rule: rule?.name,
+    model,
+    candidates,
+    balance: rule?.config.balance ?? 'Weighted',
+    retry: rule?.config.retry ?? UNROUTED_RETRY,
+    panicPercent: rule?.config.panicPercent ?? 0,
+  }
+}
+
+function onlyProvider(provider: Provider): Backend {
+  const share = 'the only provider of its dialect'
+  return { provider, model: undefined, weight: 1, priority: 0, share, timeouts: provider.config.timeouts, edits: [] }
 }
 
 /** No backend can serve: because nobody has the model, or because who has it is addressed in another dialect. */

@@ -1,4 +1,5 @@
 // How the relay looks at an answer's body while it passes: one small interface, one implementation per format.
+import type { ProviderError } from './provider-error.ts'
 import type { Usage } from './usage.ts'
 
 /**
@@ -16,6 +17,10 @@ export interface BodyReader {
   end(): { rest: Buffer | null; complete: boolean }
   /** The newest usage seen, undefined while none was. */
   usage(): Usage | undefined
-  /** The provider's own error event inside the stream, if one came: its type or code. Such a stream counts as ended. */
-  providerError(): string | undefined
+  /**
+   * The provider's own error inside the answer, if one came. Such a stream counts as ended. Of a JSON document it is known
+   * once the body has ended, and only while that is held whole. For answers with a status of success; an error's body
+   * (4xx, 5xx) is classified by `providers/classify.ts`.
+   */
+  providerError(): ProviderError | undefined
 }

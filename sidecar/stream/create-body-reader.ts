@@ -31,6 +31,8 @@ export interface AnswerKind {
   format: AnswerFormat
   /** `Strip` when usage was asked for on top of what the client asked: keep the chunk that holds nothing else from it. */
   stripUsage: 'Strip' | 'Keep'
+  /** `Chunked`: no length was announced, so HTTP's framing cannot tell that a document is whole. */
+  framing: 'Announced' | 'Chunked'
 }
 
 const USAGE_PLACES: Record<Dialect, readonly UsagePlace[]> = {
@@ -45,6 +47,7 @@ const USAGE_PLACES: Record<Dialect, readonly UsagePlace[]> = {
 
 /** A reader for one answer. */
 export function createBodyReader(kind: AnswerKind): BodyReader {
+  const { framing } = kind
   switch (kind.format) {
     case 'events':
       return new SseReader(createEventWatch(kind))
@@ -52,8 +55,13 @@ export function createBodyReader(kind: AnswerKind): BodyReader {
       return new JsonArrayReader(createEventWatch(kind))
     case 'json':
       return isMetered(kind.operation)
-        ? new JsonBodyReader(USAGE_PLACES[kind.dialect], 'Truncated')
-        : new JsonBodyReader([], 'Whole')
+        ? new JsonBodyReader({
+            places: USAGE_PLACES[kind.dialect],
+            empty: 'Truncated',
+            errorPlace: 'LeadingMember',
+            framing,
+          })
+        : new JsonBodyReader({ places: [], empty: 'Whole', errorPlace: 'None', framing })
     case 'opaque':
       return new OpaqueReader()
   }
@@ -87,6 +95,6 @@ function createEventWatch({ dialect, operation, stripUsage }: AnswerKind): Event
 }
 
 /** Answers to other operations may repeat usage that was recorded before: a stored response, a batch's sum. */
-function isMetered(operation: Operation): boolean {
+export function isMetered(operation: Operation): boolean {
   return operation !== 'Models' && operation !== 'Other'
 }

@@ -1,4 +1,5 @@
 // What an event reader asks of a dialect: which events matter, and what they say.
+import type { ProviderError } from './provider-error.ts'
 import type { SseEvent } from './sse-grammar.ts'
 import type { Usage } from './usage.ts'
 
@@ -6,8 +7,8 @@ import type { Usage } from './usage.ts'
 export interface EventWatch {
   /** The stream has said that it is over. */
   readonly complete: boolean
-  /** Type or code of the provider's own error, once it came. */
-  readonly providerError: string | undefined
+  /** The provider's own error, once it came. */
+  readonly providerError: ProviderError | undefined
   /**
    * Called with every chunk of whole events, as latin1 text, before anything else is done with it, and then for each of
    * its events if there was something. False says that nothing matters in it; true for a text that merely speaks of such

@@ -6,7 +6,7 @@
 // the one place where a `usageMetadata` could stand that is not the answer's.
 import type { EventWatch } from './event-watch.ts'
 import { memberFromEnd, parseJson } from './json-from-end.ts'
-import { errorWord } from './provider-error.ts'
+import { type ProviderError, readProviderError } from './provider-error.ts'
 import { readEvents, type SseEvent } from './sse-grammar.ts'
 import { members, type Usage } from './usage.ts'
 import { readGeminiUsage } from './usage-gemini.ts'
@@ -16,7 +16,7 @@ const USAGE = /usageMetadata"/
 
 export class GeminiEvents implements EventWatch {
   complete = false
-  providerError: string | undefined
+  providerError: ProviderError | undefined
   #usage: Usage | undefined
   /** Events that hold newer usage than #usage. */
   #unread = ''
@@ -33,7 +33,7 @@ export class GeminiEvents implements EventWatch {
     const candidates = Array.isArray(chunk.candidates) ? chunk.candidates : []
     if (candidates.some((candidate) => isGiven(members(candidate).finishReason))) this.complete = true
     if (isGiven(members(chunk.promptFeedback).blockReason)) this.complete = true
-    this.providerError ??= errorWord(chunk.error)
+    this.providerError ??= readProviderError(chunk.error)
     return 'Forward'
   }
 
@@ -58,6 +58,6 @@ export class GeminiEvents implements EventWatch {
 }
 
 /** An enum with a value: a word, or a number when the client asked for `enum-encoding=int`, where 0 is unspecified. */
-function isGiven(value: unknown): boolean {
+export function isGiven(value: unknown): boolean {
   return Boolean(value) && !String(value).endsWith('_UNSPECIFIED')
 }

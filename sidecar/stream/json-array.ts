@@ -5,6 +5,7 @@
 // A larger element than 1 MiB (an image as base64) is passed on in pieces; the watch then sees its last 16 KiB.
 import type { BodyReader } from './body-reader.ts'
 import type { EventWatch } from './event-watch.ts'
+import type { ProviderError } from './provider-error.ts'
 import type { Usage } from './usage.ts'
 
 const HELD_BYTES_MAX = 1024 * 1024
@@ -53,7 +54,7 @@ export class JsonArrayReader implements BodyReader {
     return this.#watch.usage()
   }
 
-  providerError(): string | undefined {
+  providerError(): ProviderError | undefined {
     return this.#watch.providerError
   }
 

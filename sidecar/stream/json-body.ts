@@ -2,14 +2,26 @@
 //
 // Up to 256 KiB are kept until the end, so that the relay can send head and body in one write. A larger body is forwarded
 // as it comes, and only its last 16 KiB are searched for usage, which every dialect puts behind the content.
-// `complete` looks at the last character only: a document that was cut behind an inner bracket passes for whole. HTTP's
-// framing shows most cuts and the client's JSON parser shows all; counting brackets would double the cost of an answer.
+// `complete` looks at the last character where HTTP's framing shows a cut, by the announced length. A chunked document that
+// is held is parsed: a provider that ends it politely behind an inner bracket would pass, and the client could not be
+// served by another one any more.
+//
+// A document that begins as an error is one, whatever the status said. Only its first member is looked at: an answer may
+// carry `error` further on and be none (a stored response that failed long ago).
 import type { BodyReader } from './body-reader.ts'
-import { type KeyToken, memberFromEnd } from './json-from-end.ts'
-import type { Usage } from './usage.ts'
+import { type KeyToken, memberFromEnd, parseJson } from './json-from-end.ts'
+import { type ProviderError, readProviderError } from './provider-error.ts'
+import { members, type Usage } from './usage.ts'
 
 const KEPT_BYTES_MAX = 256 * 1024
 const TAIL_BYTES = 16 * 1024
+
+/** Looked for at a document's beginning, as latin1: `{"error": …}` but not null, or Anthropic's `{"type":"error"`. */
+const ERROR_LEADS = /^(?:\xef\xbb\xbf)?\s*\{\s*"(?:error"\s*:\s*[^n\s]|type"\s*:\s*"error")/
+const LEADING_BYTES = 128
+
+/** Where the answers to an operation may be errors under a status of success: not where stored documents are fetched. */
+export type ErrorPlace = 'LeadingMember' | 'None'
 
 /** Where a kind of answer holds its usage, and how to read it. */
 export interface UsagePlace {
@@ -19,19 +31,25 @@ export interface UsagePlace {
   read(object: unknown): Usage | undefined
 }
 
+export interface JsonBodyOptions {
+  places: readonly UsagePlace[]
+  /** What an answer without a body is. A deletion may have none; an SDK that waits for a message must not. */
+  empty: 'Whole' | 'Truncated'
+  errorPlace: ErrorPlace
+  framing: 'Announced' | 'Chunked'
+}
+
 export class JsonBodyReader implements BodyReader {
-  readonly #places: readonly UsagePlace[]
-  readonly #empty: 'Whole' | 'Truncated'
+  readonly #options: JsonBodyOptions
   /** All of the body while it is small; its tail once it is being forwarded. */
   #kept: Buffer[] = []
   #keptBytes = 0
   #forwarding = false
   #usage: Usage | undefined
+  #providerError: ProviderError | undefined
 
-  /** `empty`: what an answer without a body is. A deletion may have none; an SDK that waits for a message must not. */
-  constructor(places: readonly UsagePlace[], empty: 'Whole' | 'Truncated') {
-    this.#places = places
-    this.#empty = empty
+  constructor(options: JsonBodyOptions) {
+    this.#options = options
   }
 
   push(chunk: Buffer): Buffer | null {
@@ -53,8 +71,9 @@ export class JsonBodyReader implements BodyReader {
     this.#usage = this.#findUsage(body)
     // Of a body that is being forwarded only the tail is left; none of that size is a single word.
     const isDocument = this.#forwarding || opensWithBracket(body)
-    if (!this.#forwarding && body.length === 0) return { rest: null, complete: this.#empty === 'Whole' }
-    return { rest: this.#forwarding ? null : body, complete: !isDocument || endsWithBracket(body) }
+    if (!this.#forwarding && this.#options.errorPlace === 'LeadingMember') this.#providerError = leadingError(body)
+    if (!this.#forwarding && body.length === 0) return { rest: null, complete: this.#options.empty === 'Whole' }
+    return { rest: this.#forwarding ? null : body, complete: !isDocument || this.#isWhole(body) }
   }
 
   /** Known once the body has ended. */
@@ -62,12 +81,18 @@ export class JsonBodyReader implements BodyReader {
     return this.#usage
   }
 
-  providerError(): undefined {
-    return undefined
+  /** Known once the body has ended; never of one that was too large to be held. */
+  providerError(): ProviderError | undefined {
+    return this.#providerError
+  }
+
+  #isWhole(body: Buffer): boolean {
+    if (!endsWithBracket(body)) return false
+    return this.#forwarding || this.#options.framing === 'Announced' || parseJson(body.toString('latin1')) !== undefined
   }
 
   #findUsage(body: Buffer): Usage | undefined {
-    for (const { key, depth, read } of this.#places) {
+    for (const { key, depth, read } of this.#options.places) {
       const usage = read(memberFromEnd(body, key, depth))
       if (usage !== undefined) return usage
     }
@@ -87,6 +112,15 @@ export class JsonBodyReader implements BodyReader {
     const from = Math.max(0, before.length - room)
     this.#kept.push(Buffer.concat([before.subarray(from), chunk.subarray(-TAIL_BYTES)]))
   }
+}
+
+function leadingError(body: Buffer): ProviderError | undefined {
+  if (!ERROR_LEADS.test(body.toString('latin1', 0, LEADING_BYTES))) return undefined
+  const document = parseJson(body.toString('utf8').trimStart())
+  // It was cut: an error all the same.
+  if (document === undefined) return readProviderError('error')
+  const { error, type } = members(document)
+  return readProviderError(error) ?? readProviderError(type === 'error' && 'error')
 }
 
 /** Anything but `"text"` or `null`, which have no bracket to close. */

@@ -5,7 +5,7 @@
 // `choices: []` is the usage chunk: Azure begins with one that holds filter results.
 import type { EventWatch } from './event-watch.ts'
 import { parseJson } from './json-from-end.ts'
-import { errorWord } from './provider-error.ts'
+import { type ProviderError, readProviderError } from './provider-error.ts'
 import type { SseEvent } from './sse-grammar.ts'
 import { members, type Usage } from './usage.ts'
 import { readOpenAiUsage } from './usage-openai.ts'
@@ -15,7 +15,7 @@ const HINT = /"(?:usage"\s*:\s*\{|error"\s*:\s*[^n\s])|\[DONE\]|event: ?error/
 
 export class OpenAiChatEvents implements EventWatch {
   complete = false
-  providerError: string | undefined
+  providerError: ProviderError | undefined
   readonly #usageChunk: 'Forward' | 'Strip'
   #usage: Usage | undefined
 
@@ -34,7 +34,7 @@ export class OpenAiChatEvents implements EventWatch {
       return 'Forward'
     }
     const chunk = members(parseJson(data))
-    const error = errorWord(chunk.error ?? (name === 'error' ? chunk : undefined))
+    const error = chatError(name, chunk)
     this.providerError ??= error
     const usage = readOpenAiUsage(chunk.usage) ?? readOpenAiUsage(members(chunk.x_groq).usage)
     this.#usage = usage ?? this.#usage
@@ -49,4 +49,9 @@ export class OpenAiChatEvents implements EventWatch {
 
 function isEmptyArray(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0
+}
+
+/** The error that a chunk reports, beside choices or alone; `name` is the SSE name. */
+export function chatError(name: string, chunk: Record<string, unknown>): ProviderError | undefined {
+  return readProviderError(chunk.error ?? (name === 'error' ? chunk : undefined))
 }

@@ -2,19 +2,20 @@
 // followed by `response.failed`. OpenRouter sends no event names, so the type is then read from the JSON.
 import type { EventWatch } from './event-watch.ts'
 import { memberFromEnd, parseJson } from './json-from-end.ts'
-import { errorWord } from './provider-error.ts'
+import { type ProviderError, readProviderError } from './provider-error.ts'
 import type { SseEvent } from './sse-grammar.ts'
 import { members, type Usage } from './usage.ts'
 import { readOpenAiUsage } from './usage-openai.ts'
 
 const HINT = /response\.(?:completed|incomplete|failed)|"error"(?!\s*:\s*null)|event: ?error/
+const FAILED = 'response.failed'
 const TERMINAL = /^response\.(?:completed|incomplete|failed)$/
 /** The first member of an event, which is its type wherever keys are not sorted. */
 const LEADING_TYPE = /^\s*\{\s*"type"\s*:\s*"([^"\\]*)"/
 
 export class OpenAiResponsesEvents implements EventWatch {
   complete = false
-  providerError: string | undefined
+  providerError: ProviderError | undefined
   #usage: Usage | undefined
 
   wants(text: string): boolean {
@@ -24,31 +25,41 @@ export class OpenAiResponsesEvents implements EventWatch {
   read({ name, data }: SseEvent): 'Forward' {
     const event = members(parseJson(data))
     const type = String(event.type ?? name)
-    if (TERMINAL.test(type)) this.#end(type, members(event.response))
-    else if (type === 'error' || name === 'error') {
-      // Nested under `error` as recorded, or flat as documented.
-      this.providerError ??= errorWord(event.error ?? { code: event.code, type })
-      this.complete = true
-    } else {
-      // Compatible servers send a chat-like `{"error": …}`, which SDKs raise whatever its type.
-      this.providerError ??= errorWord(event.error)
-    }
+    this.providerError ??= responsesError(name, event)
+    if (TERMINAL.test(type)) this.#end(members(event.response).usage)
+    else if (type === 'error' || name === 'error') this.complete = true
     return 'Forward'
   }
 
   /** A terminal event repeats the whole answer, images included. */
   readOversized({ name, data }: SseEvent, tail: Buffer): void {
-    const type = name === '' ? LEADING_TYPE.exec(data)?.[1] : name
-    if (type !== undefined && TERMINAL.test(type)) this.#end(type, { usage: memberFromEnd(tail, '"usage"', 2) })
+    const type = name === '' ? leadingType(data) : name
+    if (!TERMINAL.test(type)) return
+    this.#end(memberFromEnd(tail, '"usage"', 2))
+    if (type === FAILED) this.providerError ??= { word: FAILED, status: undefined }
   }
 
   usage(): Usage | undefined {
     return this.#usage
   }
 
-  #end(type: string, response: Record<string, unknown>): void {
+  #end(usage: unknown): void {
     this.complete = true
-    this.#usage = readOpenAiUsage(response.usage) ?? this.#usage
-    if (type === 'response.failed') this.providerError ??= errorWord(response.error) ?? type
+    this.#usage = readOpenAiUsage(usage) ?? this.#usage
   }
+}
+
+/** The error that an event reports; `name` is the SSE name, `event` its data. */
+export function responsesError(name: string, event: Record<string, unknown>): ProviderError | undefined {
+  const type = event.type ?? name
+  if (type === FAILED) return readProviderError(members(event.response).error || FAILED)
+  // Nested under `error` as recorded, or flat as documented.
+  if (type === 'error' || name === 'error') return readProviderError(event.error ?? { ...event, type: 'error' })
+  // Compatible servers send a chat-like `{"error": …}`, which SDKs raise whatever its type.
+  return readProviderError(event.error)
+}
+
+/** The `type` of an event whose data begins with it, '' for any other. */
+export function leadingType(data: string): string {
+  return LEADING_TYPE.exec(data)?.[1] ?? ''
 }

@@ -25,13 +25,16 @@ export class Scrubber {
     return masked
   }
 
+  /** The same text, or a masked one. */
+  text(value: string): string {
+    if (this.#text === '' || !value.includes(this.#text)) return value
+    return value.replaceAll(this.#text, '*'.repeat(this.#text.length))
+  }
+
   /** Masks names and values in place. */
   headers(headers: string[]): void {
     if (this.#text === '') return
-    for (let i = 0; i < headers.length; i++) {
-      const value = headers[i] as string
-      if (value.includes(this.#text)) headers[i] = value.replaceAll(this.#text, '*'.repeat(this.#text.length))
-    }
+    for (let i = 0; i < headers.length; i++) headers[i] = this.text(headers[i] as string)
   }
 
   /**

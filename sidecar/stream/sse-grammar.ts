@@ -7,6 +7,8 @@
 
 const LF = 0x0a
 const CR = 0x0d
+/** U+FEFF in UTF-8, read as latin1; legal before the first event only. */
+export const BYTE_ORDER_MARK = '\xef\xbb\xbf'
 
 export interface SseEvent {
   /** Of the last `event:` line, '' when there was none. */

@@ -13,8 +13,8 @@
 import type { BodyReader } from './body-reader.ts'
 import type { EventWatch } from './event-watch.ts'
 import { parseJson } from './json-from-end.ts'
-import { errorWord } from './provider-error.ts'
-import { blankLineEnd, endsEvent, eventEnd, lastEventEnd, readEvent } from './sse-grammar.ts'
+import { type ProviderError, readProviderError } from './provider-error.ts'
+import { BYTE_ORDER_MARK, blankLineEnd, endsEvent, eventEnd, lastEventEnd, readEvent } from './sse-grammar.ts'
 import { members, type Usage } from './usage.ts'
 
 const HELD_BYTES_MAX = 1024 * 1024
@@ -24,8 +24,6 @@ const OVERSIZED_TAIL_BYTES = 16 * 1024
 const OVERLAP_BYTES = 4
 
 const EMPTY = Buffer.alloc(0)
-/** U+FEFF in UTF-8; legal before the first event only. */
-const BYTE_ORDER_MARK = '\xef\xbb\xbf'
 
 export class SseReader implements BodyReader {
   readonly #watch: EventWatch
@@ -64,7 +62,7 @@ export class SseReader implements BodyReader {
     return this.#watch.usage()
   }
 
-  providerError(): string | undefined {
+  providerError(): ProviderError | undefined {
     return this.#watch.providerError
   }
 
@@ -130,7 +128,7 @@ export class SseReader implements BodyReader {
    */
   #finish(tail: Buffer): Buffer | null {
     const data = tail.toString('latin1')
-    if (errorWord(members(parseJson(data)).error) === undefined) return null
+    if (readProviderError(members(parseJson(data)).error) === undefined) return null
     this.#watch.read({ name: '', data })
     return tail
   }

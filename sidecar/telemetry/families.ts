@@ -4,6 +4,7 @@ import { FAILURES } from '../errors.ts'
 import { type Counts, FAILURE_CODES } from './counts.ts'
 import { registerHistograms, registerSampled, type Sample } from './exposition.ts'
 import { GEN_AI_METRICS, type GenAiHistograms, type GenAiMetric } from './gen-ai-series.ts'
+import type { ProviderReport } from './provider-report.ts'
 import type { Series, TargetSeries } from './series.ts'
 
 /** What others count. */
@@ -12,6 +13,8 @@ export interface Surroundings {
   /** Lines that the access log could not keep, since the start. */
   accessLogDropped: () => number
   connections: () => Iterable<ConnectionCount>
+  /** How the providers of this pod are doing. */
+  standings: () => Iterable<ProviderReport>
 }
 
 export interface ConnectionCount {
@@ -61,7 +64,7 @@ export function registerRequests(registry: Registry, counts: Counts, series: Ser
   })
   registerSampled(registry, {
     name: 'outrigger_cost_unknown_total',
-    help: 'Requests that used tokens whose price is unknown.',
+    help: 'Attempts that used tokens whose price is unknown.',
     type: 'counter',
     collect: () => [unlabelled(counts.costUnknown)],
   })

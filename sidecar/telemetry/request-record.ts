@@ -3,6 +3,13 @@ import type { Dialect, Operation, PriceConfig } from '../../contract/sidecar-con
 import type { FailureCode, FaultDomain } from '../errors.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { Usage } from '../stream/usage.ts'
+import { type AttemptRecord, costPicoUsd, finishAttempt } from './attempt-record.ts'
+
+/**
+ * Backends that were passed over and are told; a route bounds the attempts that are sent to ten, so that there are sixteen tries
+ * at most. What was sent is never left out: its usage counts.
+ */
+const SKIPPED_MAX = 6
 
 export interface RequestRecord {
   /** Also sent as `x-outrigger-request-id`. */
@@ -24,7 +31,14 @@ export interface RequestRecord {
   model: string
   /** Name of the credential, never its value. */
   credential: string
+  /** Why the backend of the last attempt was chosen; undefined until one was. */
+  why: string | undefined
+  /** Sent to a provider. */
   attempts: number
+  /** In order, backends that were passed over included; empty for WebSockets. Filled by `addAttempt` and `addSkipped`. */
+  tries: AttemptRecord[]
+  /** Passed over, and not in `tries` for want of room. */
+  skippedMore: number
   /** Sent to the client; 499 when it left before anything was. */
   status: number
   /** Undefined when it went well. */
@@ -32,11 +46,12 @@ export interface RequestRecord {
   fault: FaultDomain | undefined
   /** What lies behind a failure, for the application log; never shown to the caller. */
   cause: unknown
-  /** Milliseconds from startedAt; undefined when no byte of an answer came. */
+  /** Milliseconds from startedAt to the first byte of the last attempt's answer; undefined when none came. Copied like `usage`. */
   firstByteMs: number | undefined
   durationMs: number
   bytesIn: number
   bytesOut: number
+  /** Of the last attempt, as are price and cost; where there are tries, they say it and this is copied at the end. */
   usage: Usage | undefined
   /** Of the last attempt's model; undefined when it is unknown. */
   price: PriceConfig | undefined
@@ -59,7 +74,10 @@ export function createRecord(requestId: string, method: string, nowMs: number): 
     provider: '',
     model: '',
     credential: '',
+    why: undefined,
     attempts: 0,
+    tries: [],
+    skippedMore: 0,
     status: 0,
     failure: undefined,
     fault: undefined,
@@ -82,22 +100,44 @@ export function noteRequest(record: RequestRecord, request: DecodedRequest): voi
   record.bytesIn = request.body.length
 }
 
+/** An attempt that is about to be sent: from here on the request is where it went. */
+export function addAttempt(record: RequestRecord, attempt: AttemptRecord): void {
+  record.tries.push(attempt)
+  record.attempts++
+  record.provider = attempt.provider
+  record.model = attempt.model
+  record.credential = attempt.credential
+  record.price = attempt.price
+  record.why = attempt.why
+}
+
+/** A backend that was passed over. */
+export function addSkipped(record: RequestRecord, skipped: AttemptRecord): void {
+  if (record.tries.length - record.attempts < SKIPPED_MAX) record.tries.push(skipped)
+  else record.skippedMore++
+}
+
 /** Fills in what is known only at the end. `nowMs` on the monotonic clock. */
 export function finishRecord(record: RequestRecord, nowMs: number, bytesOut: number): void {
   record.durationMs = nowMs - record.startedAt
   record.bytesOut = bytesOut
-  if (record.usage !== undefined && record.price !== undefined) {
+  if (record.attempts === 0 || record.tries.length === 0) {
     record.costPicoUsd = costPicoUsd(record.usage, record.price)
+    return
+  }
+  for (const attempt of record.tries) {
+    if (attempt.outcome === 'Skipped') continue
+    // Whoever broke the request off need not know of its attempt.
+    finishAttempt(attempt, record.failure ?? 'Answered', nowMs)
+    attempt.costPicoUsd = costPicoUsd(attempt.usage, attempt.price)
+    copyAttempt(record, attempt)
   }
 }
 
-/** Exact as long as a request costs less than 2^53 pico-USD, which is 9,007 USD. */
-function costPicoUsd(usage: Usage, price: PriceConfig): number {
-  const uncached = Math.max(0, usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens)
-  return (
-    uncached * price.inputPicoUsd +
-    usage.cachedInputTokens * price.cachedInputPicoUsd +
-    usage.cacheWriteTokens * price.cacheWritePicoUsd +
-    usage.outputTokens * price.outputPicoUsd
-  )
+/** The last one stays. */
+function copyAttempt(record: RequestRecord, attempt: AttemptRecord): void {
+  record.usage = attempt.usage
+  record.costPicoUsd = attempt.costPicoUsd
+  record.firstByteMs =
+    attempt.firstByteMs === undefined ? undefined : attempt.startedAt + attempt.firstByteMs - record.startedAt
 }

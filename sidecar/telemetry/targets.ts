@@ -23,6 +23,8 @@ export interface AdoptedConfig {
   atMs: number
   /** By provider id. */
   providerTypes: ReadonlyMap<string, ProviderType>
+  /** Ids of the providers that this pod may use. */
+  usable: readonly string[]
   targets: readonly KnownTarget[]
 }
 
@@ -36,6 +38,7 @@ export function adoptedConfig(runtime: Runtime, atMs: number): AdoptedConfig {
     revision: runtime.config.revision,
     atMs,
     providerTypes: new Map(runtime.providers.map((provider) => [provider.id, provider.config.type])),
+    usable: runtime.usable.map(({ id }) => id),
     targets: runtime.routes.length === 0 ? unroutedTargets(runtime) : routedTargets(runtime),
   }
 }

@@ -82,7 +82,7 @@ export class Connection implements SocketEvents, ResponseHandler {
    */
   fail(refusal: Refusal): void {
     const call = this.#call
-    const foundDead = refusal.code === 'provider_unreachable' && this.#owner.now() - this.#sentAt < FOUND_DEAD_MS
+    const foundDead = refusal.code === 'provider_disconnected' && this.#owner.now() - this.#sentAt < FOUND_DEAD_MS
     const retry = foundDead && this.#kept && !this.#parser.begun ? 'safe' : 'unsafe'
     this.drop()
     if (call !== undefined) this.#owner.onFailed(call, refusal, retry)
@@ -135,7 +135,7 @@ export class Connection implements SocketEvents, ResponseHandler {
   onClose(error: Error | undefined): void {
     if (this.#gone) return
     if (this.#call === undefined) return this.#leave(error ?? new Error('closed by the peer'))
-    const code = this.#parser.begun ? 'provider_truncated' : 'provider_unreachable'
+    const code = this.#parser.begun ? 'provider_truncated' : 'provider_disconnected'
     this.fail(new Refusal(code, errorCode(error), { cause: error }))
   }
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { flagHelp, parseFlags, UsageError } from '../../cli/flags.ts'
-import { COMPILE_FLAGS, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from '../../cli/settings.ts'
+import { COMPILE_FLAGS, EXPLAIN_FLAGS, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from '../../cli/settings.ts'
 
 function parsed(argv: readonly string[], env: Record<string, string> = {}) {
   return parseFlags(RUN_FLAGS, argv, env, 'WithFiles')
@@ -9,6 +9,7 @@ function parsed(argv: readonly string[], env: Record<string, string> = {}) {
 test('without flags and variables every setting has its default', () => {
   expect(parsed([])).toEqual({
     files: [],
+    words: [],
     settings: {
       listen: { host: '127.0.0.1', port: 8787 },
       admin: { host: '127.0.0.1', port: 8788 },
@@ -21,6 +22,7 @@ test('without flags and variables every setting has its default', () => {
       headersTimeout: 15_000,
       requestTimeout: 300_000,
       drainTimeout: 30_000,
+      streamKeepAlive: 15_000,
       logLevel: 'info',
       accessLog: 'on',
       namespace: 'default',
@@ -51,7 +53,7 @@ test.each(GIVEN)('takes %s', (_, argv, env, expected) => {
 })
 
 test('every flag has a variable', () => {
-  for (const table of [RUN_FLAGS, SERVE_FLAGS, COMPILE_FLAGS, MOCK_FLAGS]) {
+  for (const table of [RUN_FLAGS, SERVE_FLAGS, COMPILE_FLAGS, EXPLAIN_FLAGS, MOCK_FLAGS]) {
     for (const [name, flag] of Object.entries(table)) {
       const variable = `OUTRIGGER_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
       const { settings } = parseFlags({ [name]: flag }, [], { [variable]: flag.default })
@@ -95,6 +97,13 @@ test('files come from OUTRIGGER_FILE where the command line names none', () => {
   const env = { OUTRIGGER_FILE: 'a.yaml,folder' }
   expect(parseFlags({}, [], env, 'WithFiles').files).toEqual(['a.yaml', 'folder'])
   expect(parseFlags({}, ['-f', 'b.yaml'], env, 'WithFiles').files).toEqual(['b.yaml'])
+})
+
+test('words that are no files stand apart, and a flag may have a letter', () => {
+  const given = (...argv: string[]) => parseFlags(EXPLAIN_FLAGS, argv, { OUTRIGGER_FILE: 'a.yaml' }, 'WithWords')
+  expect(given()).toEqual({ settings: { output: 'text' }, files: [], words: [] })
+  expect(given('id', '-f', 'log', '-ojson')).toEqual({ settings: { output: 'json' }, files: ['log'], words: ['id'] })
+  expect(flagHelp(EXPLAIN_FLAGS)).toMatch(/^ {2}-o, --output FORMAT {2}text for people/)
 })
 
 test('where no files are taken, what stands behind the flags is a usage error', () => {

@@ -13,6 +13,7 @@ import { SecretValue } from '../../contract/secret.ts'
 import type { SetTimer } from '../../operator/kube/timer.ts'
 import { Configuration } from '../../sidecar/config/configuration.ts'
 import { DOCUMENT_FILES, unpackDocument } from '../../sidecar/config/document.ts'
+import { CredentialStanding } from '../../sidecar/standing/credential-standing.ts'
 import type { Upstream } from '../../sidecar/upstream/upstream.ts'
 import type { FakeObject, FakeStore, Place } from './fake-apiserver-store.ts'
 import type { Random } from './random.ts'
@@ -219,6 +220,7 @@ function newConfiguration(onAdopted: (adopted: { revision: string }) => void): C
     podLabels: {},
     // Connections are not what this is about.
     upstream: { adopt: () => {} } as unknown as Upstream,
+    createStanding: () => new CredentialStanding(Math.random, () => {}),
     wallClock: () => 0,
     events: {
       onAdopted: ({ runtime }) => onAdopted({ revision: runtime.config.revision }),

@@ -27,6 +27,16 @@ const LEAKS: Readonly<Record<string, (key: string) => string>> = {
   'json body': (key) => json(`{"error":{"message":"wrong key ${key}, yes ${key}${key}"}}`),
   'truncated json body': (key) => `HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{"key":"${key}`,
   'json body that is none': (key) => json(`{"key":"${key}",,,`),
+  'error code': (key) => refusal(400, key),
+  'error code of a refusal': (key) => refusal(401, key),
+  'error code of a limit': (key) => refusal(429, key),
+  'error code of a fault': (key) => refusal(500, key),
+  'error code in a success': (key) => json(errorOf(key)),
+  'event with an error code': (key) => stream(`data: ${errorOf(key)}\n\n`),
+  'event with an error code behind start-up': (key) => stream(`data: {"choices":[]}\n\ndata: ${errorOf(key)}\n\n`),
+  'event with an error code behind content': (key) =>
+    stream(`data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\ndata: ${errorOf(key)}\n\n`),
+  'wait that is none': (key) => `HTTP/1.1 503 No\r\nretry-after: ${key}\r\ncontent-length: 2\r\n\r\n{}`,
   'text body': (key) => `HTTP/1.1 500 No\r\ncontent-type: text/plain\r\n\r\nwrong key ${key}`,
   'body of bytes': (key) => `HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\n\r\n${key}${key}`,
   'body of bytes that ends within': (key) =>
@@ -74,6 +84,15 @@ async function answer(socket: Socket, response: string, pieceBytes: number): Pro
     await new Promise((resolve) => socket.write(response.slice(at, at + pieceBytes), 'latin1', resolve))
   }
   socket.end()
+}
+
+function errorOf(key: string): string {
+  return JSON.stringify({ error: { message: key, type: key, code: key, status: key, param: key } })
+}
+
+function refusal(status: number, key: string): string {
+  const body = errorOf(key)
+  return `HTTP/1.1 ${status} No\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
 }
 
 function json(body: string): string {

@@ -1,16 +1,18 @@
-// An application as tests need one: several callers that ask without a pause through the official OpenAI SDK as it comes, every other
-// time for a stream, and count. Nothing in it knows Outrigger. `GET /` on 8080 tells the counts as JSON; on SIGTERM it ends
-// what it has begun, prints the counts a last time, and exits, as a well-behaved application does.
+// An application as tests need one: several callers that ask without a pause through the official OpenAI SDK as it comes, or with
+// `--anthropic` through Anthropic's, every other time for a stream, and count. Nothing in it knows Outrigger. `GET /` on 8080 tells
+// the counts as JSON; on SIGTERM it ends what it has begun, prints the counts a last time, and exits, as a well-behaved application does.
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 
+const QUESTION = 'How far is it to the moon?'
 const CALLERS = 4
 const PAUSE_MS = 20
 const ERRORS_MAX = 20
 const once = process.argv.includes('--once')
 
-const client = new OpenAI()
+const ask = process.argv.includes('--anthropic') ? anthropicAsker() : openAiAsker()
 const counts = {
   answered: 0,
   failed: 0,
@@ -27,22 +29,51 @@ const server = createServer((_, response) => {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(counts))
 })
 
-async function ask(stream: boolean): Promise<Response> {
-  const question = { model: 'chat', messages: [{ role: 'user' as const, content: 'How far is it to the moon?' }] }
-  if (!stream) {
-    const { data, response } = await client.chat.completions.create(question).withResponse()
-    if (data.choices[0]?.message.content) return response
-    throw new Error('an answer without content')
+/** The head of an answer that came whole. */
+type Ask = (stream: boolean) => Promise<Response>
+
+function openAiAsker(): Ask {
+  const { completions } = new OpenAI().chat
+  const question = { model: 'chat', messages: [{ role: 'user' as const, content: QUESTION }] }
+  return async (stream) => {
+    if (!stream) {
+      const { data, response } = await completions.create(question).withResponse()
+      return whole(response, data.choices[0]?.message.content, 'whole')
+    }
+    const { data, response } = await completions.create({ ...question, stream: true }).withResponse()
+    let text = ''
+    let reason: string | null = null
+    for await (const { choices } of data) {
+      text += choices[0]?.delta.content ?? ''
+      reason = choices[0]?.finish_reason ?? reason
+    }
+    return whole(response, text, reason)
   }
-  const { data, response } = await client.chat.completions.create({ ...question, stream: true }).withResponse()
-  let text = ''
-  let reason: string | null = null
-  for await (const { choices } of data) {
-    text += choices[0]?.delta.content ?? ''
-    reason = choices[0]?.finish_reason ?? reason
+}
+
+function anthropicAsker(): Ask {
+  const { messages } = new Anthropic()
+  const question = { model: 'chat', max_tokens: 100, messages: [{ role: 'user' as const, content: QUESTION }] }
+  return async (stream) => {
+    if (!stream) {
+      const { data, response } = await messages.create(question).withResponse()
+      return whole(response, data.content.map((block) => (block.type === 'text' ? block.text : '')).join(''), 'whole')
+    }
+    const { data, response } = await messages.create({ ...question, stream: true }).withResponse()
+    let text = ''
+    let reason: string | null = null
+    for await (const event of data) {
+      if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') text += event.delta.text
+      if (event.type === 'message_delta') reason = event.delta.stop_reason
+    }
+    return whole(response, text, reason)
   }
-  if (text !== '' && reason !== null) return response
-  throw new Error('a stream without an end')
+}
+
+/** Throws for an answer without content, and for a stream without an end, whose `reason` is null. */
+function whole(response: Response, text: string | null | undefined, reason: string | null): Response {
+  if (text && reason !== null) return response
+  throw new Error(reason === null ? 'a stream without an end' : 'an answer without content')
 }
 
 async function call(stream: boolean): Promise<void> {

@@ -49,11 +49,24 @@ export function mockProvider(name: string, namespace: string, { outrigger }: Ima
   ]
 }
 
-/** apps/traffic.ts with the label that asks for a sidecar. */
-export function traffic(name: string, namespace: string, { traffic: image }: Images, replicas = 1): Manifest {
+/** apps/traffic.ts with the label that asks for a sidecar; asks through OpenAI's SDK. */
+export function traffic(name: string, namespace: string, images: Images, replicas = 1): Manifest {
+  return deployment(name, namespace, trafficOptions(name, images, { replicas, args: [] }))
+}
+
+/** The same through Anthropic's. */
+export function anthropicTraffic(name: string, namespace: string, images: Images, replicas = 1): Manifest {
+  return deployment(name, namespace, trafficOptions(name, images, { replicas, args: ['--anthropic'] }))
+}
+
+function trafficOptions(
+  name: string,
+  { traffic: image }: Images,
+  { replicas, args }: { replicas: number; args: readonly string[] },
+): DeploymentOptions {
   const labels = { app: name, 'outrigger.dev/inject': 'true' }
   const readinessProbe = { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 }
-  return deployment(name, namespace, { labels, replicas, container: { name: 'app', image, readinessProbe } })
+  return { labels, replicas, container: { name: 'app', image, args, readinessProbe } }
 }
 
 /** apps/prober.ts, in as many pods. */

@@ -198,6 +198,39 @@ test('/ links to every page, and every link is served', async () => {
   for (const link of links) expect((await ask(address, link)).status).toBe(200)
 })
 
+const AILING: Check = { name: 'providers', ok: false, message: 'ai/openai has no usable credential', kinds: [] }
+
+const DEGRADED: [path: string, checks: Check[], status: number, body: object][] = [
+  ['/health', [CONFIG, AILING], 200, { status: 'degraded', degraded: [AILING.message], live: true, ready: true }],
+  [
+    '/health',
+    [NO_CONFIG, AILING],
+    503,
+    { status: 'unavailable', degraded: [AILING.message], live: true, ready: false },
+  ],
+  [
+    '/health/detailed',
+    [CONFIG, AILING],
+    200,
+    { status: 'degraded', degraded: [AILING.message], checks: [CONFIG, AILING] },
+  ],
+  ['/health/ready', [CONFIG, AILING], 200, { status: 'ok' }],
+  ['/health/live', [CONFIG, AILING], 200, { status: 'ok' }],
+  ['/health/quick', [CONFIG, AILING], 200, { status: 'ok' }],
+]
+
+test.each(DEGRADED)('%s of what no probe fails for: case %#', async (path, checks, status, body) => {
+  const answer = await ask(await start({ checks: () => checks }), path)
+  expect(answer.status).toBe(status)
+  expect(JSON.parse(answer.body)).toMatchObject(body)
+})
+
+test('what no probe fails for is not listed by the probes', async () => {
+  const address = await start({ checks: () => [AILING] })
+  for (const path of ['/livez', '/readyz', '/startupz']) expect((await ask(address, path)).body).toBe('ok')
+  expect((await ask(address, '/readyz?verbose')).body).not.toContain('providers')
+})
+
 test('/metrics is Prometheus text that a strict reader takes', async () => {
   const { status, type, body } = await ask(await start(), '/metrics')
   expect([status, type]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])

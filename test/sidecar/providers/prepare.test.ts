@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals'
 import type { ProviderConfig } from '../../../contract/sidecar-config.ts'
-import { createRuntime } from '../../../sidecar/config/runtime.ts'
+import { type Backend, createRuntime, type Runtime } from '../../../sidecar/config/runtime.ts'
 import { Refusal } from '../../../sidecar/errors.ts'
 import { authenticate, prepare } from '../../../sidecar/providers/prepare.ts'
 import { prepareUpgrade } from '../../../sidecar/providers/prepare-upgrade.ts'
 import { decode } from '../../../sidecar/request/decode.ts'
 import type { DecodedRequest } from '../../../sidecar/request/decoded-request.ts'
-import { type Attempt, route } from '../../../sidecar/request/route.ts'
+import { type Attempt, attemptOf, route } from '../../../sidecar/request/route.ts'
 import { backend, provider, routeConfig, ruleConfig, sidecarConfig } from '../../support/sidecar-config.ts'
 
 const OPENAI = provider('ai/openai', 'OpenAI', ['fast=gpt-5-mini-2026', 'same'], {
@@ -45,9 +45,12 @@ function planned(
   const [method = '', target = ''] = line.split(' ')
   const runtime = createRuntime(sidecarConfig({ providers: [config] }), {})
   const request = decode({ method, target, rawHeaders: headers }, Buffer.from(body), runtime.editedFields)
-  const [attempt] = route(runtime, request, () => 0).attempts
-  if (attempt === undefined) throw new Error('expected an attempt')
-  return [request, attempt]
+  return [request, attempted(runtime, request)]
+}
+
+function attempted(runtime: Runtime, request: DecodedRequest): Attempt {
+  const { candidates, model } = route(runtime, request)
+  return attemptOf(candidates[0] as Backend, model)
 }
 
 function check(
@@ -245,8 +248,7 @@ test("the rule's defaults fill in, its overrides replace, and a stream is asked 
   const head = { method: 'POST', target: '/v1/chat/completions', rawHeaders: [] }
   const body = '{"model":"any","temperature":1,"user":"me","stream":true}'
   const request = decode(head, Buffer.from(body), runtime.editedFields)
-  const [attempt] = route(runtime, request, () => 0).attempts
-  const prepared = prepare(request, attempt as Attempt)
+  const prepared = prepare(request, attempted(runtime, request))
   expect(JSON.parse(Buffer.concat(prepared.body).toString())).toEqual({
     model: 'gpt-5-mini-2026',
     temperature: 1,

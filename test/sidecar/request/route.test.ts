@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals'
 import type { SidecarConfig } from '../../../contract/sidecar-config.ts'
-import { createRuntime } from '../../../sidecar/config/runtime.ts'
+import { type Backend, createRuntime } from '../../../sidecar/config/runtime.ts'
 import { Refusal } from '../../../sidecar/errors.ts'
-import { route } from '../../../sidecar/request/route.ts'
+import { plan } from '../../../sidecar/request/plan.ts'
+import { type Attempt, attemptOf, type Choice, route } from '../../../sidecar/request/route.ts'
 import { decodedRequest } from '../../support/decoded-request.ts'
 import { seeded } from '../../support/random.ts'
 import {
@@ -10,6 +11,7 @@ import {
   exactly,
   match,
   provider,
+  RETRY,
   routeConfig,
   ruleConfig,
   sidecarConfig,
@@ -27,14 +29,19 @@ const PROVIDERS = [
 
 const UNROUTED = sidecarConfig({ providers: PROVIDERS })
 
+/** The first to be asked, while all are well. */
+function first(choice: Choice, random: () => number): Attempt {
+  const view = { obstacle: () => undefined, inFlight: () => 0, timeToFirstByteMs: () => 0, random }
+  return attemptOf(plan(choice, view).backends[0] as Backend, choice.model)
+}
+
 /** `by`: route and rule; `to`: provider; `asks`: upstream name of the model. */
-function plan(config: SidecarConfig, request: Described, random = 0): Expected {
+function outcome(config: SidecarConfig, request: Described, random = 0): Expected {
   try {
-    const { route: id, rule, attempts } = route(createRuntime(config, {}), decodedRequest(request), () => random)
-    const [attempt] = attempts
-    if (attempt === undefined || attempts.length !== 1) throw new Error('expected one attempt')
-    const { provider, model } = attempt
-    return { by: `${id ?? ''} ${rule ?? ''}`.trim(), to: provider.id, asks: model?.upstreamName }
+    const runtime = createRuntime(config, {})
+    const choice = route(runtime, decodedRequest(request))
+    const { provider, model } = first(choice, () => random)
+    return { by: `${choice.route ?? ''} ${choice.rule ?? ''}`.trim(), to: provider.id, asks: model?.upstreamName }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     return { refused: error.code, detail: error.detail }
@@ -43,7 +50,7 @@ function plan(config: SidecarConfig, request: Described, random = 0): Expected {
 
 function check(name: string, config: SidecarConfig, request: Described, expected: Expected): void {
   test(name, () => {
-    expect(plan(config, request)).toEqual(expected)
+    expect(outcome(config, request)).toEqual(expected)
   })
 }
 
@@ -297,7 +304,7 @@ check(
 
 test('without a model the first backend serves, never a draw: what one call stores, the next must find', () => {
   const config = routed(['rest', { backends: [backend('ai/openai', 1), backend('ai/second', 1000)] }])
-  const chosen = [0, 0.5, 0.999].map((random) => plan(config, LIST_FILES, random))
+  const chosen = [0, 0.5, 0.999].map((random) => outcome(config, LIST_FILES, random))
   expect(chosen).toEqual(chosen.map(() => ({ by: 'shop/chat rest', to: 'ai/openai', asks: undefined })))
 })
 
@@ -313,7 +320,7 @@ function shares(weights: Record<string, number>, draws: number): Record<string, 
   const random = seeded(42)
   const counts: Record<string, number> = {}
   for (let i = 0; i < draws; i++) {
-    const id = route(runtime, decodedRequest({ model: 'm' }), random).attempts[0]?.provider.id ?? ''
+    const { id } = first(route(runtime, decodedRequest({ model: 'm' })), random).provider
     counts[id] = (counts[id] ?? 0) + 1
   }
   return counts
@@ -332,7 +339,7 @@ test('the largest weights are drawn fairly', () => {
 
 test('the smallest and the largest random number still choose a backend', () => {
   const config = routed(['r', { backends: [backend('ai/openai gpt-5', 3), backend('ai/second gpt-5', 7)] }])
-  const chosen = [0, 0.29, 0.31, 1 - 2 ** -53].map((random) => plan(config, { model: 'm' }, random))
+  const chosen = [0, 0.29, 0.31, 1 - 2 ** -53].map((random) => outcome(config, { model: 'm' }, random))
   expect(chosen.map((outcome) => ('to' in outcome ? outcome.to : outcome))).toEqual([
     'ai/openai',
     'ai/openai',
@@ -350,11 +357,13 @@ test('a name from the client is told apart from a configured one: it may not lab
     ],
   })
   const runtime = createRuntime(config, {})
-  const models = ['known', 'unknown'].map(
-    (model) => route(runtime, decodedRequest({ model }), () => 0).attempts[0]?.model,
-  )
+  const models = ['known', 'unknown'].map((model) => first(route(runtime, decodedRequest({ model })), () => 0).model)
   expect(models).toEqual([
     { name: 'known', upstreamName: 'k', price: priced, contextWindow: 8, source: 'Config' },
     { name: 'unknown', upstreamName: 'unknown', source: 'Client' },
   ])
+})
+
+test('what no route decides is retried as a route is that says nothing', () => {
+  expect(route(createRuntime(UNROUTED, {}), decodedRequest({ model: 'gpt-5' })).retry).toEqual(RETRY)
 })

@@ -3,7 +3,13 @@ import { HAS_RECORDINGS, recordedStreams } from './recordings.ts'
 import { readReference } from './reference.ts'
 import { byteByByte, replay } from './replay.ts'
 
-const KIND = { dialect: 'Gemini', operation: 'Chat', format: 'json-array', stripUsage: 'Keep' } as const
+const KIND = {
+  dialect: 'Gemini',
+  operation: 'Chat',
+  format: 'json-array',
+  stripUsage: 'Keep',
+  framing: 'Announced',
+} as const
 const family = HAS_RECORDINGS ? describe : describe.skip
 
 const FIRST =
@@ -43,7 +49,7 @@ describe("Gemini's stream as an array", () => {
     ['in its place', '{\n  "error": {"code": 503, "status": "UNAVAILABLE"}\n}\n'],
   ])('may hold an error %s', (_name, text) => {
     const found = replay(KIND, byteByByte(Buffer.from(text)))
-    expect(found).toMatchObject({ complete: false, providerError: 'UNAVAILABLE' })
+    expect(found).toMatchObject({ complete: false, providerError: { word: 'UNAVAILABLE', status: 503 } })
     expect(found.forwarded.toString()).toBe(text)
   })
 

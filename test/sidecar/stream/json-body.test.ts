@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import type { Dialect, Operation } from '../../../contract/sidecar-config.ts'
-import type { AnswerKind } from '../../../sidecar/stream/create-body-reader.ts'
+import { type AnswerKind, createBodyReader } from '../../../sidecar/stream/create-body-reader.ts'
 import { HAS_RECORDINGS, recordedAnswers } from './recordings.ts'
 import { plainUsage } from './reference.ts'
 import { byteByByte, replay } from './replay.ts'
@@ -9,7 +9,7 @@ import { byteByByte, replay } from './replay.ts'
 const family = HAS_RECORDINGS ? describe : describe.skip
 
 function json(dialect: Dialect, operation: Operation): AnswerKind {
-  return { dialect, operation, format: 'json', stripUsage: 'Keep' }
+  return { dialect, operation, format: 'json', stripUsage: 'Keep', framing: 'Announced' }
 }
 
 function usageOf(dialect: Dialect, operation: Operation, body: unknown) {
@@ -109,4 +109,76 @@ describe('a body', () => {
     const kind = { ...json('OpenAI', 'Audio'), format: 'opaque' } as const
     expect(replay(kind, [small])).toMatchObject({ forwarded: small, complete: true, usage: undefined })
   })
+})
+
+describe("the provider's own error under a status of success", () => {
+  const chat = json('OpenAI', 'Chat')
+  test.each<[string, AnswerKind, string, object | undefined]>([
+    ['as the first member', chat, '{"error":{"code":502,"message":"m"},"user_id":"u"}', { word: '502', status: 502 }],
+    [
+      'pretty-printed',
+      chat,
+      ' {\n  "error" : {\n "code": "content_filter", "status": 400}}',
+      { word: 'content_filter', status: 400 },
+    ],
+    ['as text', chat, '{"error":"overloaded"}', { word: 'overloaded', status: undefined }],
+    ['behind a byte order mark', chat, '\ufeff{"error":{"type":"t"}}', { word: 't', status: undefined }],
+    ['cut behind an inner bracket', chat, '{"error":{"code":"c"}', { word: 'error', status: undefined }],
+    [
+      'of Anthropic',
+      json('Anthropic', 'Messages'),
+      '{"type":"error","error":{"type":"overloaded_error"}}',
+      { word: 'overloaded_error', status: undefined },
+    ],
+    [
+      'of Anthropic, sorted',
+      json('Anthropic', 'Messages'),
+      '{"error":{"type":"api_error"},"type":"error"}',
+      { word: 'api_error', status: undefined },
+    ],
+    [
+      'of Anthropic, without a word',
+      json('Anthropic', 'Messages'),
+      '{"type":"error"}',
+      { word: 'error', status: undefined },
+    ],
+    [
+      'of Gemini',
+      json('Gemini', 'Chat'),
+      '{"error":{"code":503,"status":"UNAVAILABLE"}}',
+      { word: 'UNAVAILABLE', status: 503 },
+    ],
+    ['of embeddings', json('OpenAI', 'Embeddings'), '{"error":{"code":"c"}}', { word: 'c', status: undefined }],
+    ['that is none: null', chat, '{"error":null,"choices":[]}', undefined],
+    ['that is none: empty', chat, '{"error":"","choices":[]}', undefined],
+    ['that is none: false', chat, '{"error":false,"choices":[]}', undefined],
+    [
+      'that is not the first member',
+      json('OpenAI', 'Responses'),
+      '{"id":"r","status":"failed","error":{"code":"server_error"}}',
+      undefined,
+    ],
+    ['inside the answer', chat, '{"choices":[{"error":{"code":"c"}}]}', undefined],
+    ['of a type that begins alike', chat, '{"type":"errors"}', undefined],
+    ['in a document that was fetched', json('OpenAI', 'Other'), '{"error":{"code":"c"}}', undefined],
+    ['in no document', chat, 'error', undefined],
+    ['in no bytes', chat, '', undefined],
+  ])('%s', (_name, kind, text, providerError) => {
+    const body = Buffer.from(text)
+    for (const chunks of [[body], byteByByte(body)]) expect(replay(kind, chunks).providerError).toEqual(providerError)
+  })
+
+  test('is not looked for in a body that was forwarded while it came', () => {
+    const body = Buffer.from(`{"error":{"code":"c","message":"${'x'.repeat(300_000)}"}}`)
+    expect(replay(chat, [body]).providerError).toBeUndefined()
+  })
+})
+
+test.each([
+  ['Announced', true],
+  ['Chunked', false],
+] as const)('a document that was cut behind an inner bracket: %s', (framing, complete) => {
+  const reader = createBodyReader({ dialect: 'OpenAI', operation: 'Chat', format: 'json', stripUsage: 'Keep', framing })
+  reader.push(Buffer.from('{"choices":[{"message":{"content":"}"}}],"usage":{"prompt_tokens":1}'))
+  expect(reader.end().complete).toBe(complete)
 })

@@ -105,9 +105,42 @@ function answersIn(folder: string, kinds: string[], dialect: Dialect, operation:
   }))
 }
 
+export interface RecordedError {
+  name: string
+  dialect: Dialect
+  status: number
+  rawHeaders: string[]
+  body: Buffer
+}
+
+/** Every error that came as an answer of its own, whatever its status and label. */
+export function recordedErrors(): RecordedError[] {
+  const folders = [
+    'anthropic-messages',
+    'azure-openai',
+    'gemini',
+    'openai-chat',
+    'openai-embeddings',
+    'openai-responses',
+  ]
+  return folders.flatMap((folder) =>
+    files(folder, ['error'], /^(?!in-stream-).*\.(json|html|sse)$/).map((name) => {
+      const { dialect } = kindOf(folder)
+      const bytes = readFileSync(join(RECORDINGS, name))
+      if (!name.endsWith('.exchange.json')) {
+        const status = Number(/(?<!\d)\d{3}(?=-)/.exec(basename(name))?.[0])
+        return { name, dialect, status, rawHeaders: [], body: bytes }
+      }
+      const { response } = JSON.parse(bytes.toString()) as Exchange
+      const body = Buffer.from(response.body)
+      return { name, dialect, status: response.status, rawHeaders: response.headers.flat(), body }
+    }),
+  )
+}
+
 interface Exchange {
   request: { path: string }
-  response: { headers: [string, string][]; body: string }
+  response: { status: number; headers: [string, string][]; body: string }
 }
 
 function exchanges(contentType: string): Recording[] {

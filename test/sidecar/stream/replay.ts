@@ -1,13 +1,14 @@
 // Feeds a body to a fresh reader and collects what it lets through.
 import type { BodyReader } from '../../../sidecar/stream/body-reader.ts'
 import { type AnswerKind, createBodyReader } from '../../../sidecar/stream/create-body-reader.ts'
+import type { ProviderError } from '../../../sidecar/stream/provider-error.ts'
 import type { Usage } from '../../../sidecar/stream/usage.ts'
 
 export interface Replay {
   forwarded: Buffer
   complete: boolean
   usage: Usage | undefined
-  providerError: string | undefined
+  providerError: ProviderError | undefined
 }
 
 /**

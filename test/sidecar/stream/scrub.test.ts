@@ -64,6 +64,7 @@ test('a text with the key is not changed in place: it may be a view of the share
 test('header values are masked', () => {
   const headers = ['x-a', 'plain', 'x-b', `${KEY},${KEY}`, 'x-c', `Bearer ${KEY}`]
   new Scrubber(KEY).headers(headers)
+  expect(new Scrubber(KEY).text(`is ${KEY}`)).toBe(`is ${MASK}`)
   expect(headers).toEqual(['x-a', 'plain', 'x-b', `${MASK},${MASK}`, 'x-c', `Bearer ${MASK}`])
 })
 

@@ -4,7 +4,13 @@ import { readEvents } from '../../../sidecar/stream/sse-grammar.ts'
 import { HAS_RECORDINGS } from './recordings.ts'
 import { byteByByte, replay } from './replay.ts'
 
-const KIND = { dialect: 'OpenAI', operation: 'Chat', format: 'events', stripUsage: 'Strip' } as const
+const KIND = {
+  dialect: 'OpenAI',
+  operation: 'Chat',
+  format: 'events',
+  stripUsage: 'Strip',
+  framing: 'Announced',
+} as const
 const family = HAS_RECORDINGS ? describe : describe.skip
 
 describe('only whole events are forwarded', () => {
@@ -90,7 +96,10 @@ describe('an event that is too large to be held', () => {
   ])('still tells its end and its usage: %s', (_name, kind, text) => {
     const body = Buffer.from(text)
     for (const bytes of [65_536, 1009]) {
-      const found = replay({ ...kind, format: 'events', stripUsage: 'Keep' }, chunksOf(body, bytes))
+      const found = replay(
+        { ...kind, format: 'events', stripUsage: 'Keep', framing: 'Announced' },
+        chunksOf(body, bytes),
+      )
       expect(found.forwarded.equals(body)).toBe(true)
       expect(found).toMatchObject({ complete: true, usage: { inputTokens: 3, outputTokens: 4 } })
     }

@@ -24,7 +24,7 @@ function check(
   const { forwarded = text, ...found } = expected
   const body = Buffer.from(text)
   for (const chunks of [[body], byteByByte(body)]) {
-    const actual = replay({ ...KINDS[kind], format: 'events', stripUsage }, chunks)
+    const actual = replay({ ...KINDS[kind], format: 'events', stripUsage, framing: 'Announced' }, chunks)
     expect(actual).toMatchObject(found)
     expect(actual.forwarded.toString()).toBe(forwarded)
   }
@@ -85,7 +85,7 @@ describe('usage of our own streams, in numbers', () => {
     }),
   }
   test.each(ownStreams().map((stream) => [stream.name, stream] as const))('%s', (name, { body, ...kind }) => {
-    const found = replay({ ...kind, format: 'events', stripUsage: 'Keep' }, [body])
+    const found = replay({ ...kind, format: 'events', stripUsage: 'Keep', framing: 'Announced' }, [body])
     expect(found.usage).toEqual(expected[name])
     expect(found.providerError).toBeUndefined()
     expect(found.complete).toBe(true)
@@ -117,13 +117,13 @@ describe('the usage chunk', () => {
   })
 
   test('may be all that a chunk holds', () => {
-    const reader = { ...KINDS.chat, format: 'events', stripUsage: 'Strip' } as const
+    const reader = { ...KINDS.chat, format: 'events', stripUsage: 'Strip', framing: 'Announced' } as const
     expect(replay(reader, [Buffer.from(usageChunk)]).forwarded).toHaveLength(0)
   })
 })
 
 describe("the provider's own error", () => {
-  const cases: [string, keyof typeof KINDS, string, string][] = [
+  const cases: [string, keyof typeof KINDS, string, word: string, status?: number][] = [
     [
       'as a named event',
       'chat',
@@ -137,7 +137,7 @@ describe("the provider's own error", () => {
       'server_error',
     ],
     ['as a named event without JSON', 'chat', 'event: error\ndata: oops\n\n', 'error'],
-    ['beside choices', 'chat', 'data: {"choices":[{"delta":{}}],"error":{"code":502,"message":"m"}}\n\n', '502'],
+    ['beside choices', 'chat', 'data: {"choices":[{"delta":{}}],"error":{"code":502,"message":"m"}}\n\n', '502', 502],
     ['as a string', 'chat', 'data: {"error":"overloaded"}\n\n', 'overloaded'],
     ['in a body of its own', 'chat', '{"error":{"type":"server_error","code":null}}', 'server_error'],
     ['nested, of Responses', 'responses', 'event: error\ndata: {"type":"error","error":{"code":"c"}}\n\n', 'c'],
@@ -157,15 +157,24 @@ describe("the provider's own error", () => {
       'overloaded_error',
     ],
     ['of Anthropic in a body of its own', 'anthropic', '{"type":"error","error":{"type":"api_error"}}\n', 'api_error'],
-    ['of Gemini as an event', 'gemini', 'data: {"error":{"code":503,"status":"UNAVAILABLE"}}\r\n\r\n', 'UNAVAILABLE'],
+    [
+      'of Gemini as an event',
+      'gemini',
+      'data: {"error":{"code":503,"status":"UNAVAILABLE"}}\r\n\r\n',
+      'UNAVAILABLE',
+      503,
+    ],
     [
       'of Gemini as bare JSON after events',
       'gemini',
       'data: {"candidates":[]}\r\n\r\n{\n  "error": {\n    "code": 503,\n    "status": "UNAVAILABLE"\n  }\n}\n',
       'UNAVAILABLE',
+      503,
     ],
   ]
-  test.each(cases)('%s', (_name, kind, text, providerError) => check(kind, text, { providerError }))
+  for (const [name, kind, text, word, status] of cases) {
+    test(name, () => check(kind, text, { providerError: { word, status } }))
+  }
 
   test('does not make a chat, Anthropic or Gemini stream complete', () => {
     for (const [, kind, text] of cases) {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { type AccessLogOptions, createAccessLog } from '../../../sidecar/telemetry/access-log.ts'
 import { createTimestamps, millis, quoted, usd } from '../../../sidecar/telemetry/json-text.ts'
 import { createRecord, type RequestRecord } from '../../../sidecar/telemetry/request-record.ts'
-import { record } from './records.ts'
+import { attempt, record, skipped } from './records.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 9, 5, 3, 7)
 
@@ -34,10 +34,72 @@ test('a line tells everything about a request, in a fixed order', () => {
   expect(lineOf(record({ stream: true, firstByteMs: 41.0426, durationMs: 1500 }))).toBe(
     '{"time":"2026-11-21T09:05:03.007Z","level":"info","msg":"access","requestId":"0193f4c2-7c1e","method":"POST",' +
       '"dialect":"OpenAI","operation":"Chat","stream":true,"route":"shop/chat","rule":"fast","provider":"ai/openai",' +
-      '"model":"gpt-5-mini","requestedModel":"fast","credential":"primary","attempts":1,"status":200,"fault":null,' +
+      '"model":"gpt-5-mini","requestedModel":"fast","credential":"primary","attempts":1,"why":"weight 9 of 10","status":200,"fault":null,' +
       '"failure":null,"firstByteMs":41.043,"durationMs":1500.000,"bytesIn":300,"bytesOut":4000,"inputTokens":100,' +
       '"cachedInputTokens":40,"cacheWriteTokens":5,"outputTokens":30,"reasoningTokens":10,"costUsd":"0.0000015"}\n',
   )
+})
+
+test('a single attempt that went well is told by the line itself', () => {
+  expect(lineOf(record({ tries: [attempt()] }))).toBe(lineOf(record()))
+})
+
+const FAILED = attempt({
+  outcome: 'provider_error',
+  status: 529,
+  reason: 'ServerError',
+  word: 'overloaded_error',
+  durationMs: 310.5,
+  firstByteMs: undefined,
+  usage: undefined,
+  costPicoUsd: undefined,
+})
+
+test('attempts that failed and backends that were passed over follow at the end, in order', () => {
+  const last = attempt({ provider: 'ai/backup', model: '', credential: '', waitedMs: 201.25, why: 'priority 1' })
+  const passed = skipped({ provider: 'ai/second', circuit: 'Open', word: 'CircuitOpen', why: 'circuit open' })
+  const line = lineOf(record({ attempts: 2, tries: [FAILED, passed, last], skippedMore: 3 }))
+  expect(line.slice(line.indexOf(',"tries"'))).toBe(
+    ',"tries":[' +
+      '{"provider":"ai/openai","model":"gpt-5-mini","credential":"primary","outcome":"provider_error","status":529,' +
+      '"reason":"ServerError","word":"overloaded_error","circuit":"Closed","waitedMs":0.000,"durationMs":310.500,' +
+      '"firstByteMs":null,"why":"weight 9 of 10"},' +
+      '{"provider":"ai/second","model":"gpt-5-mini","credential":null,"outcome":"Skipped","status":null,"reason":null,' +
+      '"word":"CircuitOpen","circuit":"Open","waitedMs":null,"durationMs":null,"firstByteMs":null,"why":"circuit open"},' +
+      '{"provider":"ai/backup","model":null,"credential":null,"outcome":"Answered","status":200,"reason":null,' +
+      '"word":null,"circuit":"Closed","waitedMs":201.250,"durationMs":1500.000,"firstByteMs":200.000,"why":"priority 1"}' +
+      '],"skippedMore":3}\n',
+  )
+})
+
+test.each([
+  ['an error that the provider answered with', [attempt({ status: 400, word: 'invalid_request_error' })], 1],
+  ['a failure', [FAILED], 1],
+  ['only backends that were passed over', [skipped()], 1],
+  ['two attempts', [FAILED, attempt()], 2],
+  ['none', [], undefined],
+])('tries are told where there is more to say: %s', (_name, tries, count) => {
+  expect((JSON.parse(lineOf(record({ tries }))) as { tries?: object[] }).tries?.length).toBe(count)
+})
+
+test("what an earlier attempt was billed for is told with it; the last one's is the line's own", () => {
+  const usage = { inputTokens: 9, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 1, reasoningTokens: 0 }
+  const unpriced = attempt({ outcome: 'provider_stream_error', usage, costPicoUsd: undefined })
+  const priced = attempt({ outcome: 'provider_stream_error', usage, costPicoUsd: 7 })
+  const tries = [unpriced, priced, attempt(), skipped()]
+  expect((JSON.parse(lineOf(record({ tries }))) as { tries: object[] }).tries).toMatchObject([
+    { inputTokens: 9, outputTokens: 1, costUsd: null },
+    { inputTokens: 9, outputTokens: 1, costUsd: '0.000000000007' },
+    expect.not.objectContaining({ inputTokens: 100 }),
+    expect.not.objectContaining({ inputTokens: null }),
+  ])
+})
+
+test("a provider's word can neither break the line nor fill it", () => {
+  const evil = '"}]}\n{"level":"error","x":"\u2028'
+  const line = lineOf(record({ tries: [attempt({ reason: 'ServerError', word: evil + 'é'.repeat(1000) })] }))
+  expect(line).toMatch(/^[\x20-\x7e]+\n$/)
+  expect(JSON.parse(line).tries[0].word).toHaveLength(256)
 })
 
 test('what is unknown is null, never empty or 0', () => {
@@ -58,6 +120,7 @@ test('what is unknown is null, never empty or 0', () => {
     requestedModel: null,
     credential: null,
     attempts: 0,
+    why: null,
     status: 404,
     fault: 'caller',
     failure: 'unknown_path',

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import { createRuntime } from '../../../sidecar/config/runtime.ts'
 import { adoptedConfig } from '../../../sidecar/telemetry/targets.ts'
 import { parsePrometheusText } from '../../support/prometheus-text.ts'
+import { CIRCUIT_BREAKER, RETRY_BUDGET, ruleConfig } from '../../support/sidecar-config.ts'
 import { adopt, handle, metricsWith, record, samples, scrape, TARGET } from './records.ts'
 
 const WHERE = 'route=shop/chat,rule=fast,provider=ai/openai,model=gpt-5-mini'
@@ -19,6 +20,14 @@ test('before anything happened, the scrape parses and every closed series stands
     'counter outrigger_cost_usd_total ',
     'counter outrigger_cost_unknown_total 0',
     'counter outrigger_usage_missing_total 0',
+    'counter outrigger_attempts_total ',
+    'counter outrigger_retries_total ',
+    'counter outrigger_retries_denied_total ',
+    'gauge outrigger_circuit_state ',
+    'counter outrigger_circuit_opened_total ',
+    'gauge outrigger_provider_healthy ',
+    'gauge outrigger_credential_available ',
+    'counter outrigger_credential_set_aside_total ',
     'gauge outrigger_config_info ',
     'gauge outrigger_config_last_adopted_timestamp_seconds 0',
     'counter outrigger_config_rejected_total 0',
@@ -203,6 +212,8 @@ test('the targets of a config are its routed backends, or every model where no r
     credentials: [],
     timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
     connections: { max: 1, idleMs: 1 },
+    circuitBreaker: CIRCUIT_BREAKER,
+    retryBudget: RETRY_BUDGET,
     tls: {},
   }
   const price = { inputPicoUsd: 1, cachedInputPicoUsd: 1, cacheWritePicoUsd: 1, outputPicoUsd: 1 }
@@ -217,19 +228,19 @@ test('the targets of a config are its routed backends, or every model where no r
       { ...shared, id: 'ai/q', type: 'Gemini' as const, baseURL: 'https://q.example', models: [] },
     ],
   }
-  const rule = { matches: [], timeouts: {}, defaults: [], overrides: [] }
+  const rule = ruleConfig('', {})
   const routes = [
     {
       id: 'shop/chat',
       workloads: { matchLabels: { app: 'shop' }, matchExpressions: [] },
       rules: [
-        { ...rule, name: 'one', backends: [{ provider: 'ai/p', model: 'b', weight: 1 }] },
+        { ...rule, name: 'one', backends: [{ provider: 'ai/p', model: 'b', weight: 1, priority: 0 }] },
         {
           ...rule,
           name: 'any',
           backends: [
-            { provider: 'ai/p', weight: 1 },
-            { provider: 'ai/q', weight: 1 },
+            { provider: 'ai/p', weight: 1, priority: 0 },
+            { provider: 'ai/q', weight: 1, priority: 0 },
           ],
         },
       ],
@@ -245,6 +256,7 @@ test('the targets of a config are its routed backends, or every model where no r
       ['ai/p', 'OpenAI'],
       ['ai/q', 'Gemini'],
     ]),
+    usable: ['ai/p', 'ai/q'],
     targets: [
       { ...chat, rule: 'one', model: 'b', priced: false },
       { ...chat, rule: 'any', model: 'a', priced: true },

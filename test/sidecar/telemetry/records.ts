@@ -1,4 +1,5 @@
 import type { ProviderType } from '../../../contract/sidecar-config.ts'
+import { type AttemptRecord, createSkipped } from '../../../sidecar/telemetry/attempt-record.ts'
 import { createMetrics, type Metrics, type MetricsOptions } from '../../../sidecar/telemetry/metrics.ts'
 import type { RequestRecord } from '../../../sidecar/telemetry/request-record.ts'
 import type { KnownTarget } from '../../../sidecar/telemetry/targets.ts'
@@ -17,7 +18,10 @@ const RECORD: RequestRecord = {
   provider: 'ai/openai',
   model: 'gpt-5-mini',
   credential: 'primary',
+  why: 'weight 9 of 10',
   attempts: 1,
+  tries: [],
+  skippedMore: 0,
   status: 200,
   failure: undefined,
   fault: undefined,
@@ -34,6 +38,35 @@ const RECORD: RequestRecord = {
 /** An ordinary request that went well, changed. */
 export function record(change: Partial<RequestRecord> = {}): RequestRecord {
   return { ...RECORD, ...change }
+}
+
+/** An attempt that went well, changed. */
+export function attempt(change: Partial<AttemptRecord> = {}): AttemptRecord {
+  return {
+    provider: 'ai/openai',
+    model: 'gpt-5-mini',
+    credential: 'primary',
+    outcome: 'Answered',
+    status: 200,
+    reason: undefined,
+    word: undefined,
+    waitedMs: 0,
+    startedAt: 1000,
+    durationMs: 1500,
+    firstByteMs: 200,
+    circuit: 'Closed',
+    why: 'weight 9 of 10',
+    usage: { inputTokens: 100, cachedInputTokens: 40, cacheWriteTokens: 5, outputTokens: 30, reasoningTokens: 10 },
+    price: undefined,
+    costPicoUsd: 1_500_000,
+    ...change,
+  }
+}
+
+/** A backend that was passed over, changed. */
+export function skipped(change: Partial<AttemptRecord> = {}): AttemptRecord {
+  const backend = { provider: { id: 'ai/openai' }, model: undefined, circuit: 'Open', why: 'circuit open' } as const
+  return { ...createSkipped(backend, 'CircuitOpen', 1000), model: 'gpt-5-mini', ...change }
 }
 
 export const TARGET: KnownTarget = {
@@ -53,11 +86,17 @@ export const TYPES: ReadonlyMap<string, ProviderType> = new Map([
 ])
 
 export function metricsWith(options: Partial<MetricsOptions> = {}): Metrics {
-  return createMetrics({ version: '1.2.3', accessLogDropped: () => 0, connections: () => [], ...options })
+  return createMetrics({
+    version: '1.2.3',
+    accessLogDropped: () => 0,
+    connections: () => [],
+    standings: () => [],
+    ...options,
+  })
 }
 
-export function adopt(metrics: Metrics, targets: readonly KnownTarget[]): void {
-  metrics.configAdopted({ revision: 'abc', atMs: 1_700_000_000_500, providerTypes: TYPES, targets })
+export function adopt(metrics: Metrics, targets: readonly KnownTarget[], usable: readonly string[] = []): void {
+  metrics.configAdopted({ revision: 'abc', atMs: 1_700_000_000_500, providerTypes: TYPES, usable, targets })
 }
 
 /** Starts and ends requests with these records. */

@@ -167,8 +167,8 @@ const closes: Cut = ({ socket }) => void socket.end()
 const resets: Cut = ({ socket }) => void socket.resetAndDestroy()
 
 const CUTS: readonly [name: string, before: string, cut: Cut, expected: string][] = [
-  ['closes before a byte', '', closes, 'provider_unreachable'],
-  ['resets before a byte', '', resets, 'provider_unreachable'],
+  ['closes before a byte', '', closes, 'provider_disconnected'],
+  ['resets before a byte', '', resets, 'provider_disconnected'],
   ['closes within the head', 'HTTP/1.1 200 OK\r\nContent', closes, 'provider_truncated'],
   ['closes after an interim answer', 'HTTP/1.1 103 Early Hints\r\n\r\n', closes, 'provider_truncated'],
   ['closes behind the head', HEAD, closes, 'provider_truncated'],
@@ -208,7 +208,7 @@ test.each(['HTTP/1.1 200 OK\r\nContent', HEAD, `${HEAD}abc`, 'HTTP/1.1 200 OK\r\
     )
     await new Promise((resolve) => setImmediate(resolve))
     connection.socket.resetAndDestroy()
-    expect(['provider_truncated', 'provider_unreachable']).toContain(await sent.outcome)
+    expect(['provider_truncated', 'provider_disconnected']).toContain(await sent.outcome)
   },
 )
 
@@ -244,7 +244,7 @@ test('it is sent once more and no oftener', async () => {
   closes(first)
   const { connection: second } = await asked(sent)
   closes(second)
-  expect(await sent.outcome).toBe('provider_unreachable')
+  expect(await sent.outcome).toBe('provider_disconnected')
   expect([fake.connections.length, sent.ends]).toEqual([2, 1])
 })
 
@@ -267,7 +267,7 @@ test('a kept connection that ends after the provider had the request for a while
   await first.request()
   one.pass(2000)
   closes(first)
-  expect(await sent.outcome).toBe('provider_unreachable')
+  expect(await sent.outcome).toBe('provider_disconnected')
   expect([fake.connections.length, sent.ends]).toEqual([1, 1])
 })
 
@@ -348,7 +348,7 @@ test('it is not sent a third time, even when the second connection was an old on
   x.write(OK)
   expect(await x.request()).toContain('/y')
   closes(x)
-  expect(await calls[1]?.outcome).toBe('provider_unreachable')
+  expect(await calls[1]?.outcome).toBe('provider_disconnected')
   fresh.write(OK)
   expect([await calls[0]?.outcome, await calls[2]?.outcome]).toEqual(['200 ok', '200 ok'])
   expect(fake.connections.length).toBe(3)

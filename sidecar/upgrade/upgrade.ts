@@ -6,28 +6,39 @@ import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:h
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ProxyServer } from 'http-proxy'
-import { noteAttempt } from './attempt.ts'
-import { Refusal } from './errors.ts'
-import type { Deps } from './handle.ts'
-import { gate } from './listen/gate.ts'
-import type { Drainable } from './listen/listener.ts'
-import { closingResponse, noteFailure, refusalReply } from './listen/refuse.ts'
-import { prepareUpgrade } from './providers/prepare-upgrade.ts'
-import { headersForClient, relayRefusedUpgrade } from './refused-upgrade.ts'
-import { decode } from './request/decode.ts'
-import type { RequestHead } from './request/head.ts'
-import { type Attempt, route } from './request/route.ts'
-import { noteRequest, type RequestRecord } from './telemetry/request-record.ts'
-import type { Credential } from './upstream/credentials.ts'
-import { UpgradeAgent } from './upstream/upgrade-agent.ts'
-import type { Upstream } from './upstream/upstream.ts'
+import { noteCredential } from '../attempt/attempt.ts'
+import { isOurMatter, keyRefused, nobodyAsked } from '../attempt/attempts.ts'
+import { failedByAnswer } from '../attempt/failed-attempt.ts'
+import { type Taken, Turns } from '../attempt/turns.ts'
+import { Refusal } from '../errors.ts'
+import type { Deps } from '../handle.ts'
+import { gate } from '../listen/gate.ts'
+import type { Drainable } from '../listen/listener.ts'
+import { closingResponse, noteFailure, refusalReply } from '../listen/refuse.ts'
+import { prepareUpgrade } from '../providers/prepare-upgrade.ts'
+import { decode } from '../request/decode.ts'
+import type { RequestHead } from '../request/head.ts'
+import { route } from '../request/route.ts'
+import type { Verdict } from '../standing/circuit-breaker.ts'
+import type { Standings } from '../standing/standings.ts'
+import { noteRequest, type RequestRecord } from '../telemetry/request-record.ts'
+import { UpgradeAgent } from '../upstream/upgrade-agent.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { headersForClient, type RefusedUpgrade, relayRefusedUpgrade } from './refused-upgrade.ts'
 
 const EMPTY = Buffer.alloc(0)
 
 export interface UpgradeOptions {
   deps: Deps
   upstream: Upstream
+  standings: Standings
   newRequestId(): string
+  /** In [0, 1). */
+  random(): number
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Milliseconds since the epoch. */
+  wallClock(): number
 }
 
 /** A client that asks for an upgrade. */
@@ -40,11 +51,10 @@ interface Upgrade {
   record: RequestRecord
 }
 
-/** Where it goes. */
-interface Onward {
-  attempt: Attempt
-  credential: Credential
+/** Where it goes. One attempt: whether it was made is all that its first answer says, and there is nothing to hold back. */
+interface Onward extends Pick<Taken, 'attempt' | 'credential'> {
   agent: UpgradeAgent
+  note: RefusedUpgrade['note']
 }
 
 export class Upgrades implements Drainable {
@@ -95,25 +105,56 @@ export class Upgrades implements Drainable {
   }
 
   /** Writes the provider's request over the client's, which http-proxy sends on. Throws Refusal. */
-  #prepare({ message, requestHead, record }: Upgrade): Onward {
-    const { deps, upstream } = this.#options
+  #prepare({ message, requestHead, socket, record }: Upgrade): Onward {
+    const { deps, upstream, standings, random, now } = this.#options
     gate(requestHead, deps.allowed)
     const adopted = deps.current()
     if (adopted === undefined) throw new Refusal('not_configured')
     const request = decode(requestHead, EMPTY, adopted.runtime.editedFields)
     noteRequest(record, request)
-    const plan = route(adopted.runtime, request, deps.random)
-    record.route = plan.route
-    record.rule = plan.rule
-    const attempt = plan.attempts[0] as Attempt
+    const choice = route(adopted.runtime, request)
+    record.route = choice.route
+    record.rule = choice.rule
+    const turns = new Turns({ choice, request, record, credentials: adopted.credentials, standings, random, now })
+    const taken = takeFirst(turns)
+    if (taken === undefined) throw nobodyAsked(turns.obstacles, now())
+    const { attempt, credential } = taken
     const { provider } = attempt
-    const credential = adopted.credentials.pick(provider, deps.random)
-    noteAttempt(record, attempt, credential.name)
+    this.#endAtClose(socket, taken, record)
     const { target, headers } = prepareUpgrade(request, attempt)
     message.url = target
     message.headers = headersOf(`host: ${provider.base.authority}\r\n${headers}${credential.headerLine()}`)
-    return { attempt, credential, agent: new UpgradeAgent(upstream.targetOf(provider)) }
+    const note: Onward['note'] = (status, rawHeaders, body) => {
+      if (status >= 400) this.#noteRefused(taken, status, rawHeaders, body)
+    }
+    return { attempt, credential, agent: new UpgradeAgent(upstream.targetOf(provider)), note }
   }
+
+  #noteRefused(taken: Taken, status: number, rawHeaders: readonly string[], body: Buffer): void {
+    const { credential, attempt } = taken
+    const answer = { dialect: attempt.provider.dialect, status, rawHeaders, body, credential, format: 'json' as const }
+    const failed = failedByAnswer(answer, this.#options.wallClock())
+    noteCredential(taken, failed, status, this.#options.now())
+    if (isOurMatter(failed)) throw keyRefused(status, failed.word)
+  }
+
+  /** Before the record is closed, which sums its attempts up. */
+  #endAtClose(socket: Socket, { standing, permit }: Taken, record: RequestRecord): void {
+    socket.prependOnceListener('close', () => standing.end(permit, verdictOf(record), this.#options.now()))
+  }
+}
+
+function takeFirst(turns: Turns): Taken | undefined {
+  for (let turn = turns.next(); turn !== undefined; turn = turns.next()) {
+    const taken = turns.take(turn)
+    if (taken !== undefined) return taken
+  }
+  return undefined
+}
+
+function verdictOf({ status, fault }: RequestRecord): Verdict {
+  if (status === 101) return 'Success'
+  return fault === 'provider' && status >= 500 ? 'Failure' : 'Neutral'
 }
 
 /** Joins the two sockets, or answers the client when they cannot be. */
@@ -152,7 +193,7 @@ function endTogether(proxy: ProxyServer, { socket, record }: Upgrade, { agent }:
 }
 
 /** Limits the wait for the provider's answer, and relays one that is no 101. */
-function awaitAnswer(sent: ClientRequest, upgrade: Upgrade, { attempt, credential, agent }: Onward): void {
+function awaitAnswer(sent: ClientRequest, upgrade: Upgrade, { attempt, credential, agent, note }: Onward): void {
   const { socket, record } = upgrade
   const { connectMs, firstByteMs, idleMs } = attempt.timeouts
   const limit = setTimeout(() => {
@@ -168,7 +209,7 @@ function awaitAnswer(sent: ClientRequest, upgrade: Upgrade, { attempt, credentia
     // http-proxy's listener would end the client's socket when the body breaks off.
     sent.removeAllListeners('error').on('error', () => {})
     const { scrubber } = credential
-    relayRefusedUpgrade({ response, socket, record, scrubber, bodyMs: idleMs }).catch((error) => {
+    relayRefusedUpgrade({ response, socket, record, scrubber, bodyMs: idleMs, note }).catch((error) => {
       refuseUpgrade(upgrade, error)
     })
   })

@@ -2,11 +2,11 @@
 // error, without the key that it may repeat. http-proxy would pass the bytes on unread.
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { closingResponse } from './listen/refuse.ts'
-import { addOwnHeaders, ResponseHeaderFilter } from './providers/response-headers.ts'
-import { faultOfStatus } from './relay.ts'
-import type { Scrubber } from './stream/scrub.ts'
-import type { RequestRecord } from './telemetry/request-record.ts'
+import { faultOfStatus } from '../attempt/relay.ts'
+import { closingResponse } from '../listen/refuse.ts'
+import { answerHeaders, ResponseHeaderFilter } from '../providers/response-headers.ts'
+import type { Scrubber } from '../stream/scrub.ts'
+import type { RequestRecord } from '../telemetry/request-record.ts'
 
 /** An error is a few sentences; what is longer is passed on without a body. */
 const BODY_BYTES_MAX = 64 * 1024
@@ -19,6 +19,8 @@ export interface RefusedUpgrade {
   scrubber: Scrubber
   /** For the whole body. */
   bodyMs: number
+  /** Takes note of what it says of our key; throws a Refusal where the client must not hear of it. */
+  note(status: number, rawHeaders: readonly string[], body: Buffer): void
 }
 
 /** Resolves when the answer is on its way, or the client has left. */
@@ -28,10 +30,12 @@ export async function relayRefusedUpgrade({
   record,
   scrubber,
   bodyMs,
+  note,
 }: RefusedUpgrade): Promise<void> {
   const body = scrubber.bytes(await readBody(response, bodyMs))
   if (!socket.writable) return
   const status = response.statusCode ?? 502
+  note(status, response.rawHeaders, body)
   record.status = status
   record.fault = faultOfStatus(status)
   const headers = headersForClient(response, record, scrubber)
@@ -42,9 +46,8 @@ export async function relayRefusedUpgrade({
 
 /** A flat list: what passes of the provider's, without the key, and Outrigger's own. Also for an answer that joins. */
 export function headersForClient(response: IncomingMessage, record: RequestRecord, scrubber: Scrubber): string[] {
-  const headers = new ResponseHeaderFilter().pass(response.rawHeaders)
+  const headers = answerHeaders(new ResponseHeaderFilter(), response.rawHeaders, record)
   scrubber.headers(headers)
-  addOwnHeaders(headers, record)
   return headers
 }
 

@@ -1,14 +1,27 @@
-// The client's side of a relay: an exchange that remembers what was done to it, and what a client would make of that.
+// One request with one attempt, between a client and a provider that are not there: an exchange that remembers what was done to
+// it, and a sink to answer into.
+import { SecretValue } from '../../../contract/secret.ts'
+import { type AttemptsDeps, makeAttempts } from '../../../sidecar/attempt/attempts.ts'
+import { KeepAlive } from '../../../sidecar/attempt/keep-alive.ts'
+import { createRuntime } from '../../../sidecar/config/runtime.ts'
 import type { Exchange, ExchangeObserver } from '../../../sidecar/listen/exchange.ts'
+import { noteFailure } from '../../../sidecar/listen/refuse.ts'
 import { ResponseHeaderFilter } from '../../../sidecar/providers/response-headers.ts'
-import { Relay } from '../../../sidecar/relay.ts'
-import { Scrubber } from '../../../sidecar/stream/scrub.ts'
-import { createRecord, type RequestRecord } from '../../../sidecar/telemetry/request-record.ts'
-import type { Flow } from '../../../sidecar/upstream/call.ts'
-import { DecodingSink } from '../../../sidecar/upstream/decoding-sink.ts'
+import { route } from '../../../sidecar/request/route.ts'
+import { CredentialStanding } from '../../../sidecar/standing/credential-standing.ts'
+import { Standings } from '../../../sidecar/standing/standings.ts'
+import { createRecord, finishRecord, type RequestRecord } from '../../../sidecar/telemetry/request-record.ts'
+import type { Call, Flow, ResponseSink } from '../../../sidecar/upstream/call.ts'
+import { createCredentials } from '../../../sidecar/upstream/credentials.ts'
 import { decodedRequest } from '../../support/decoded-request.ts'
+import { provider, sidecarConfig } from '../../support/sidecar-config.ts'
 
 export const KEY = 'sk-proj-0123456789abcdef'
+export const JSON_TYPE = ['content-type', 'application/json']
+export const SSE_TYPE = ['Content-Type', 'text/event-stream; charset=utf-8']
+export const TEXT_TYPE = ['content-type', 'text/plain']
+export const CHAT_EVENT = 'data: {"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n'
+export const CHAT_END = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 export const MASK = '*'.repeat(KEY.length)
 
 class Client implements Exchange {
@@ -65,6 +78,8 @@ export interface Ask {
   operation?: 'Chat' | 'Messages' | 'Responses' | 'Other'
   stream?: boolean
   key?: string
+  /** Of the provider; none: any. */
+  models?: readonly string[]
 }
 
 /** What was done to the call, in order. */
@@ -77,33 +92,56 @@ class Upstream implements Flow {
   abort = (): void => void this.done.push('abort')
 }
 
+const RETRY = { attempts: 1, on: [], statuses: [], backoff: { initialMs: 1, maxMs: 1 } }
+
 export class Relayed {
   readonly client = new Client()
   readonly upstream = new Upstream()
   readonly record: RequestRecord = createRecord('request-1', 'POST', 0)
   /** Where the provider's answer goes. */
-  readonly sink: DecodingSink
+  readonly sink: ResponseSink
   /** `relayed`, or the code of the refusal that it rejected with. */
   readonly outcome: Promise<string>
 
-  constructor({ dialect = 'OpenAI', operation = 'Chat', stream = false, key = KEY }: Ask = {}) {
-    this.record.attempts = 1
-    this.record.provider = 'shop/openai'
-    const relay = new Relay({
-      exchange: this.client,
-      request: decodedRequest({ dialect, operation, stream }),
-      record: this.record,
-      scrubber: new Scrubber(key),
-      responseHeaders: new ResponseHeaderFilter(),
-      usageStripping: 'Keep',
-      now: () => 7,
+  constructor({ dialect = 'OpenAI', operation = 'Chat', stream = false, key = KEY, models = [] }: Ask = {}) {
+    const config = provider('shop/provider', dialect, models, {
+      credentials: [{ name: 'primary', file: 'key', weight: 1 }],
     })
-    this.sink = new DecodingSink(relay)
-    this.sink.call = this.upstream
-    this.outcome = relay.follow(this.sink).then(
-      () => 'relayed',
-      (error: { code: string }) => error.code,
+    const runtime = createRuntime(sidecarConfig({ providers: [config] }), {})
+    const files = new Map([['key', new SecretValue(key)]])
+    const random = (): number => 0
+    const standings = new Standings({ onCircuit() {}, onHealth() {} })
+    standings.adopt(runtime.providers)
+    const credentials = createCredentials(runtime, files, undefined, () => new CredentialStanding(random, () => {}))
+    const request = decodedRequest({ dialect, operation, stream, model: 'm' })
+    let sink: ResponseSink | undefined
+    const send: AttemptsDeps['upstream']['send'] = (_provider, _request, _timeouts, into) => {
+      sink = into
+      return this.upstream as unknown as Call
+    }
+    this.outcome = makeAttempts(
+      { ...route(runtime, request), retry: RETRY },
+      { exchange: this.client, adopted: { runtime, credentials, complete: true }, request, record: this.record },
+      {
+        upstream: { send },
+        standings,
+        keepAlive: new KeepAlive({ everyMs: 15_000, now: () => 7 }),
+        responseHeaders: new ResponseHeaderFilter(),
+        random,
+        now: () => 7,
+        wallClock: () => 0,
+      },
+    ).then(
+      () => this.#end('relayed'),
+      (error) => this.#end(noteFailure(this.record, error).code),
     )
+    if (sink === undefined) throw new Error('nothing was sent')
+    this.sink = sink
+  }
+
+  #end(outcome: string): string {
+    finishRecord(this.record, 7, this.client.bytesOut)
+    return outcome
   }
 
   /** Gives the pieces of a body as reads do: each is wiped once it was taken. */

@@ -1,0 +1,150 @@
+// One attempt: the request is written for its provider, sent, and its answer relayed. The only place where the key meets the
+// request, and it goes straight to the provider's socket. How it ended is told to the standings of provider and key here, once,
+// on every path.
+
+import { type PreparedRequest, prepare } from '../providers/prepare.ts'
+import type { ResponseHeaderFilter } from '../providers/response-headers.ts'
+import type { DecodedRequest } from '../request/decoded-request.ts'
+import type { Verdict } from '../standing/circuit-breaker.ts'
+import { finishAttempt } from '../telemetry/attempt-record.ts'
+import type { RequestRecord } from '../telemetry/request-record.ts'
+import type { WireRequest } from '../upstream/call.ts'
+import { type Credential, standingName } from '../upstream/credentials.ts'
+import { DecodingSink } from '../upstream/decoding-sink.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { FailedAttempt } from './failed-attempt.ts'
+import type { Awaited } from './keep-alive.ts'
+import { type AttemptEnd, Relay, type RelayEvents } from './relay.ts'
+import type { Reply } from './reply.ts'
+import type { Taken } from './turns.ts'
+
+export interface AttemptDeps {
+  upstream: Pick<Upstream, 'send'>
+  responseHeaders: ResponseHeaderFilter
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Milliseconds since the epoch. */
+  wallClock(): number
+}
+
+export interface AttemptContext {
+  request: DecodedRequest
+  record: RequestRecord
+  reply: Reply
+  /** While the first token is; undefined where no comments may be sent. */
+  awaited: Awaited | undefined
+}
+
+/**
+ * Resolves when the answer was relayed or visibly broken off, or when it failed and nothing of it was sent; rejects with a Refusal
+ * when the client has left, or the request cannot be written for this provider.
+ */
+export async function makeAttempt(taken: Taken, context: AttemptContext, deps: AttemptDeps): Promise<AttemptEnd> {
+  const { record: attempt, standing, permit } = taken
+  let verdict: Verdict = 'Neutral'
+  try {
+    const end = await relayed(taken, context, deps)
+    verdict = end.verdict
+    noteEnd(taken, end, context.record, deps.now())
+    return end
+  } finally {
+    standing.end(permit, verdict, deps.now())
+    // What was thrown is told by the request's own failure.
+    if (attempt.outcome === undefined) attempt.durationMs = deps.now() - attempt.startedAt
+  }
+}
+
+function relayed(taken: Taken, context: AttemptContext, deps: AttemptDeps): Promise<AttemptEnd> {
+  const { attempt, credential, record } = taken
+  const { request, reply } = context
+  const prepared = prepare(request, attempt)
+  const relay = new Relay({
+    reply,
+    request,
+    record: context.record,
+    attempt: record,
+    credential,
+    responseHeaders: deps.responseHeaders,
+    usageStripping: prepared.usageStripping,
+    events: new Progress(taken, context.awaited, deps),
+    now: deps.now,
+    wallClock: deps.wallClock,
+  })
+  const sink = new DecodingSink(relay)
+  sink.call = deps.upstream.send(attempt.provider, wire(prepared, credential), timeoutsOf(taken, context), sink)
+  return relay.follow(sink)
+}
+
+/** What a provider's progress means to whoever waits for it. */
+class Progress implements RelayEvents {
+  readonly #taken: Taken
+  readonly #awaited: Awaited | undefined
+  readonly #now: AttemptDeps['now']
+
+  constructor(taken: Taken, awaited: Awaited | undefined, { now }: AttemptDeps) {
+    this.#taken = taken
+    this.#awaited = awaited
+    this.#now = now
+  }
+
+  onAccepted(): void {
+    if (this.#awaited !== undefined) this.#awaited.accepted = true
+  }
+
+  onContent(firstByteMs: number): void {
+    const { attempt, credential, standing, permit } = this.#taken
+    const nowMs = this.#now()
+    standing.firstByte(permit, firstByteMs, nowMs)
+    credential.standing?.succeeded(standingName(attempt.model), nowMs)
+  }
+}
+
+function noteEnd(taken: Taken, end: AttemptEnd, request: RequestRecord, nowMs: number): void {
+  const { record } = taken
+  if (end.kind === 'Answered') return finishAttempt(record, request.failure ?? 'Answered', nowMs)
+  record.reason = end.reason
+  record.word = end.word
+  finishAttempt(record, end.code ?? 'Answered', nowMs)
+  noteCredential(taken, end, record.status, nowMs)
+}
+
+/** What an answer says of the key that it was asked with. `status` is the answer's. */
+export function noteCredential(
+  { attempt, credential }: Pick<Taken, 'attempt' | 'credential'>,
+  end: Pick<FailedAttempt, 'credential' | 'retryAfterMs'>,
+  status: number,
+  nowMs: number,
+): void {
+  const model = standingName(attempt.model)
+  switch (end.credential) {
+    case 'Refused':
+      return credential.standing?.refused(refusalStatus(status), model, nowMs)
+    case 'RateLimited':
+      return credential.standing?.rateLimited(model, end.retryAfterMs, nowMs)
+    case 'QuotaExhausted':
+      return credential.standing?.quotaExhausted(nowMs)
+    case 'Fine':
+  }
+}
+
+/** Google says 400 to a key that it does not know. */
+function refusalStatus(status: number): 401 | 402 | 403 {
+  return status === 402 || status === 403 ? status : 401
+}
+
+/** All attempts together have the total time of the one that is under way. */
+function timeoutsOf({ attempt, record }: Taken, { record: request }: AttemptContext): Taken['attempt']['timeouts'] {
+  const { timeouts } = attempt
+  if (request.attempts === 1) return timeouts
+  return { ...timeouts, totalMs: Math.max(1, request.startedAt + timeouts.totalMs - record.startedAt) }
+}
+
+function wire(prepared: PreparedRequest, credential: Credential): WireRequest {
+  const { method, target, headers, body, bodyBytes, provider } = prepared
+  // RFC 9110 §8.6: a length of 0 is sent only for methods that anticipate a body.
+  const length = bodyBytes > 0 || method === 'POST' || method === 'PUT' || method === 'PATCH'
+  const head =
+    `${method} ${target} HTTP/1.1\r\nhost: ${provider.base.authority}\r\n` +
+    `${headers}${credential.headerLine()}${length ? `content-length: ${bodyBytes}\r\n` : ''}\r\n`
+  return { method, head, body }
+}

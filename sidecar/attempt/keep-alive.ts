@@ -1,0 +1,79 @@
+// Keeps the streams alive whose first token is awaited. One coarse timer for all, which runs only while there are such.
+
+import type { DecodedRequest } from '../request/decoded-request.ts'
+import type { Reply } from './reply.ts'
+
+/** How many times as long the first comment waits while no provider has accepted the request: its error may still have a status. */
+const UNACCEPTED_FACTOR = 4
+
+export interface Awaited {
+  readonly reply: Reply
+  /** Since when the client has heard nothing, monotonic milliseconds. */
+  silentSince: number
+  /** A provider has said 200, and is thinking. */
+  accepted: boolean
+}
+
+export interface KeepAliveOptions {
+  /** Silence before a comment, once a provider has accepted the request. */
+  everyMs: number
+  /** Monotonic milliseconds. */
+  now(): number
+}
+
+export class KeepAlive {
+  readonly #options: KeepAliveOptions
+  readonly #awaited = new Set<Awaited>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: KeepAliveOptions) {
+    this.#options = options
+  }
+
+  /** Undefined for what is no stream that takes comments. */
+  begin(reply: Reply, request: Pick<DecodedRequest, 'dialect' | 'operation' | 'stream'>): Awaited | undefined {
+    if (!takesComments(request)) return undefined
+    const awaited = { reply, silentSince: this.#options.now(), accepted: false }
+    this.#awaited.add(awaited)
+    this.#timer ??= setInterval(this.#sweep, Math.max(1, this.#options.everyMs / 4)).unref()
+    return awaited
+  }
+
+  /** The answer has begun, or nothing will come any more. */
+  end(awaited: Awaited): void {
+    this.#awaited.delete(awaited)
+  }
+
+  readonly #sweep = (): void => {
+    const { now, everyMs } = this.#options
+    const nowMs = now()
+    for (const awaited of this.#awaited) {
+      const patienceMs = awaited.accepted ? everyMs : everyMs * UNACCEPTED_FACTOR
+      if (nowMs - awaited.silentSince < patienceMs) continue
+      awaited.silentSince = nowMs
+      awaited.accepted = true
+      awaited.reply.keepAlive()
+    }
+    if (this.#awaited.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}
+
+/** The dialects and operations whose official SDKs skip a comment. Google's expect an event of its own, so theirs get none. */
+function takesComments({
+  dialect,
+  operation,
+  stream,
+}: Pick<DecodedRequest, 'dialect' | 'operation' | 'stream'>): boolean {
+  if (!stream || dialect === 'Gemini') return false
+  switch (operation) {
+    case 'Chat':
+    case 'Completions':
+    case 'Responses':
+    case 'Messages':
+      return true
+    default:
+      return false
+  }
+}

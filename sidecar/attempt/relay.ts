@@ -1,0 +1,293 @@
+// Brings one attempt's answer to the client: the sink of the upstream call on one side, the client's reply on the other.
+//
+// Nothing is sent to the client until there is something worth sending, so that whatever fails before that leaves another
+// attempt possible: errors are read to their end, small answers too, and a stream's start-up events are held back until content
+// comes, within 64 events and 256 KiB. A small answer goes out in one write; a stream goes out as whole events, as they come, at
+// the client's pace. An answer that ends too early never ends cleanly: a stream gets the one in-stream error that the client's SDK
+// raises, anything else a broken connection. It decides what an answer was; whether another attempt follows is decided elsewhere.
+
+import { FAILURES, type FailureCode, type FaultDomain, Refusal } from '../errors.ts'
+import type { ExchangeObserver } from '../listen/exchange.ts'
+import { answerHeaders, type ResponseHeaderFilter } from '../providers/response-headers.ts'
+import type { DecodedRequest } from '../request/decoded-request.ts'
+import type { Verdict } from '../standing/circuit-breaker.ts'
+import type { BodyReader } from '../stream/body-reader.ts'
+import { type AnswerFormat, answerFormat, createBodyReader } from '../stream/create-body-reader.ts'
+import { createPrelude, type Prelude } from '../stream/prelude.ts'
+import type { ProviderError } from '../stream/provider-error.ts'
+import type { AttemptRecord } from '../telemetry/attempt-record.ts'
+import type { RequestRecord } from '../telemetry/request-record.ts'
+import type { Flow, ResponseSink } from '../upstream/call.ts'
+import type { Credential } from '../upstream/credentials.ts'
+import { type FailedAttempt, failedByAnswer, failedByRefusal, failedByReport } from './failed-attempt.ts'
+import type { Reply } from './reply.ts'
+
+export interface RelayOptions {
+  reply: Reply
+  request: DecodedRequest
+  record: RequestRecord
+  attempt: AttemptRecord
+  credential: Credential
+  responseHeaders: ResponseHeaderFilter
+  usageStripping: 'Strip' | 'Keep'
+  events: RelayEvents
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Milliseconds since the epoch. */
+  wallClock(): number
+}
+
+export interface RelayEvents {
+  /** The provider has said that an answer comes. */
+  onAccepted(): void
+  /** The answer begins to go out, `firstByteMs` after the attempt began: no other attempt can follow. */
+  onContent(firstByteMs: number): void
+}
+
+/** `Answered`: the client got the answer, or sees that it broke off. */
+export type AttemptEnd = { readonly kind: 'Answered'; readonly verdict: Verdict } | FailedAttempt
+
+const HELD_BYTES_MAX = 256 * 1024
+const HELD_EVENTS_MAX = 64
+const EMPTY = Buffer.alloc(0)
+
+export class Relay implements ResponseSink, ExchangeObserver {
+  readonly #options: RelayOptions
+  readonly #reply: Reply
+  readonly #record: RequestRecord
+  readonly #attempt: AttemptRecord
+  readonly #done = Promise.withResolvers<AttemptEnd>()
+  #call: Flow | undefined
+  #rawHeaders: string[] = []
+  #bodyBytes: number | undefined
+  #format: AnswerFormat = 'opaque'
+  /** Undefined for an error, which is kept whole. */
+  #reader: BodyReader | undefined
+  /** Undefined once content has come. */
+  #prelude: Prelude | undefined
+  /** An error's body, or start-up events. */
+  #held: Buffer[] = []
+  #heldBytes = 0
+  /** The end of what came, when it could be the beginning of the key. */
+  #keyStart: Buffer | undefined
+
+  constructor(options: RelayOptions) {
+    this.#options = options
+    this.#reply = options.reply
+    this.#record = options.record
+    this.#attempt = options.attempt
+  }
+
+  /**
+   * Resolves when the answer has been delivered or broken off visibly, or has failed while nothing of it had been sent. Rejects
+   * with a Refusal when the client left, which ends the call.
+   */
+  follow(call: Flow): Promise<AttemptEnd> {
+    this.#call = call
+    this.#reply.observer = this
+    return this.#done.promise
+  }
+
+  onDrain(): void {
+    this.#call?.resume()
+  }
+
+  onGone(): void {
+    this.#call?.abort()
+    // openai's SDK leaves with the last event, or with an error: often before the provider ends the body.
+    const reader = this.#reply.begun && this.#format === 'events' ? this.#reader : undefined
+    const complete = reader?.end().complete === true
+    const reported = reader?.providerError()
+    if (complete || reported !== undefined) return this.#over(reported)
+    this.#attempt.usage = this.#reader?.usage()
+    this.#done.reject(new Refusal('client_closed'))
+  }
+
+  onHead(status: number, rawHeaders: string[], bodyBytes: number | undefined): void {
+    const { request, usageStripping, events } = this.#options
+    this.#attempt.status = status
+    this.#rawHeaders = rawHeaders
+    this.#bodyBytes = bodyBytes
+    this.#format = answerFormat(request, contentType(rawHeaders))
+    if (status >= 400) return
+    const { dialect, operation } = request
+    const framing = bodyBytes === undefined ? 'Chunked' : 'Announced'
+    const kind = { dialect, operation, format: this.#format, stripUsage: usageStripping, framing } as const
+    this.#reader = createBodyReader(kind)
+    if (status >= 300) return
+    this.#prelude = createPrelude(kind)
+    events.onAccepted()
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#attempt.firstByteMs ??= this.#options.now() - this.#attempt.startedAt
+    const reader = this.#reader
+    // Nobody reads more of an error page.
+    if (reader === undefined) return this.#hold(chunk.subarray(0, HELD_BYTES_MAX - this.#heldBytes))
+    const bytes = reader.push(chunk)
+    if (!bytes) return
+    if (this.#prelude === undefined) this.#forward(bytes)
+    else this.#forwardContent(this.#prelude, bytes)
+  }
+
+  onEnd(): void {
+    const reader = this.#reader
+    if (reader === undefined) return this.#done.resolve(this.#answeredWithError(this.#takeHeld(EMPTY)))
+    const { rest, complete } = reader.end()
+    const reported = reader.providerError()
+    // An error, as the last event of a stream, is the provider's own end: it is passed on as it is.
+    if (!complete && reported === undefined && this.#attempt.status < 300) {
+      return this.onError(new Refusal('provider_truncated'))
+    }
+    if (!this.#reply.begun && reported !== undefined) return this.#fail(this.#reported(reader, rest ?? EMPTY))
+    if (!this.#fits()) return this.#fail(failedByRefusal(noStream()))
+    this.#over(reported)
+    if (this.#reply.begun) {
+      this.#write(this.#joinKeyStart(rest ?? EMPTY))
+      this.#reply.end()
+    } else {
+      const body = this.#options.credential.scrubber.bytes(this.#joinKeyStart(this.#takeHeld(rest ?? EMPTY)))
+      this.#options.events.onContent(this.#attempt.firstByteMs ?? 0)
+      this.#reply.send(this.#attempt.status, this.#headers(), body)
+    }
+  }
+
+  onError(refusal: Refusal): void {
+    if (!this.#reply.begun) return this.#fail(this.#brokenOff(refusal))
+    this.#finish(refusal.code)
+    this.#record.cause = refusal.cause
+    this.#reply.fail(refusal, this.#format)
+    const verdict = FAILURES[refusal.code].fault === 'provider' ? 'Failure' : 'Neutral'
+    this.#done.resolve({ kind: 'Answered', verdict })
+  }
+
+  #forwardContent(prelude: Prelude, bytes: Buffer): void {
+    const seen = prelude.push(bytes)
+    if (seen === 'Error') {
+      this.#call?.abort()
+      this.#hold(bytes)
+      return this.#fail(this.#reported(this.#reader as BodyReader, EMPTY))
+    }
+    const room = prelude.events <= HELD_EVENTS_MAX && this.#heldBytes + bytes.length <= HELD_BYTES_MAX
+    if (seen === 'Hold' && room) return this.#hold(bytes)
+    this.#prelude = undefined
+    this.#forward(this.#takeHeld(bytes))
+  }
+
+  /** Copied, since it may be a view. */
+  #hold(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    this.#held.push(Buffer.from(bytes))
+    this.#heldBytes += bytes.length
+  }
+
+  #takeHeld(behind: Buffer): Buffer {
+    if (this.#heldBytes === 0) return behind
+    const all = Buffer.concat([...this.#held, behind])
+    this.#held = []
+    this.#heldBytes = 0
+    return all
+  }
+
+  #forward(chunk: Buffer): void {
+    const bytes = this.#joinKeyStart(chunk)
+    const unsure = this.#options.credential.scrubber.heldBack(bytes)
+    if (unsure > 0) this.#keyStart = Buffer.from(bytes.subarray(bytes.length - unsure))
+    this.#write(unsure > 0 ? bytes.subarray(0, bytes.length - unsure) : bytes)
+  }
+
+  #write(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    if (!this.#fits()) {
+      this.#call?.abort()
+      return this.#fail(failedByRefusal(noStream()))
+    }
+    if (!this.#reply.begun) this.#begin()
+    if (!this.#reply.write(this.#options.credential.scrubber.bytes(bytes))) this.#call?.pause()
+  }
+
+  /** What was opened by comments goes on as events: SDKs would take anything else for an answer without content. */
+  #fits(): boolean {
+    return !this.#reply.opened || this.#format === 'events'
+  }
+
+  #begin(): void {
+    this.#record.status = this.#attempt.status
+    this.#options.events.onContent(this.#attempt.firstByteMs ?? 0)
+    // Of these two an unfinished end is not forwarded, so their length is not known.
+    const known = this.#format !== 'events' && this.#format !== 'json-array'
+    this.#reply.begin(this.#attempt.status, this.#headers(), known ? this.#bodyBytes : undefined)
+  }
+
+  #headers(): string[] {
+    const { responseHeaders, credential } = this.#options
+    const headers = answerHeaders(responseHeaders, this.#rawHeaders, this.#record)
+    credential.scrubber.headers(headers)
+    return headers
+  }
+
+  #joinKeyStart(chunk: Buffer): Buffer {
+    if (this.#keyStart === undefined) return chunk
+    const joined = Buffer.concat([this.#keyStart, chunk])
+    this.#keyStart = undefined
+    return joined
+  }
+
+  #fail(failed: FailedAttempt): void {
+    this.#attempt.usage = this.#reader?.usage()
+    this.#done.resolve(failed)
+  }
+
+  /** The provider has said all that it had to say. */
+  #over(reported: ProviderError | undefined): void {
+    this.#finish(reported === undefined ? undefined : 'provider_stream_error')
+    this.#done.resolve({ kind: 'Answered', verdict: reported === undefined ? 'Success' : 'Failure' })
+  }
+
+  #finish(failure: FailureCode | undefined): void {
+    this.#attempt.usage = this.#reader?.usage()
+    this.#record.status = this.#attempt.status
+    this.#record.failure = failure
+    this.#record.fault = failure === undefined ? faultOfStatus(this.#attempt.status) : FAILURES[failure].fault
+  }
+
+  #answeredWithError(body: Buffer): FailedAttempt {
+    return failedByAnswer(this.#heldAnswer(body), this.#options.wallClock())
+  }
+
+  /** The provider's own error inside what it called a success. `rest` is no view. */
+  #reported(reader: BodyReader, rest: Buffer): FailedAttempt {
+    return failedByReport(this.#heldAnswer(this.#takeHeld(rest)), reader.providerError())
+  }
+
+  /** What broke off behind an error's head is that error all the same, though its text is lost. */
+  #brokenOff(refusal: Refusal): FailedAttempt {
+    if (this.#attempt.status < 400) return failedByRefusal(refusal)
+    return { ...this.#answeredWithError(this.#takeHeld(EMPTY)), answer: undefined, refusal }
+  }
+
+  #heldAnswer(body: Buffer) {
+    const { request, credential } = this.#options
+    const { status } = this.#attempt
+    return { dialect: request.dialect, status, rawHeaders: this.#rawHeaders, body, credential, format: this.#format }
+  }
+}
+
+function noStream(): Refusal {
+  return new Refusal('provider_error', 'It sent no stream, though one was asked for.')
+}
+
+/** A provider's refusal of our key or our pace is not the caller's fault; other 4xx are. */
+export function faultOfStatus(status: number): FaultDomain | undefined {
+  if (status < 400) return undefined
+  const ours = status >= 500 || status === 401 || status === 402 || status === 403 || status === 429
+  return ours ? 'provider' : 'caller'
+}
+
+function contentType(rawHeaders: readonly string[]): string | undefined {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (name.length === 12 && name.toLowerCase() === 'content-type') return rawHeaders[i + 1]
+  }
+  return undefined
+}
