@@ -1,7 +1,7 @@
 // A client that goes away takes its upstream request with it, in every phase and whatever client it is.
 import { describe, expect, test } from '@jest/globals'
 import { ITERATORS, UNARY } from './streams.ts'
-import { anyModel, type Clients, failureOf, PROVIDER_KEY, routeYaml, twoWaysForTests } from './two-ways.ts'
+import { type Clients, failureOf, oneAttempt, PROVIDER_KEY, twoWaysForTests } from './two-ways.ts'
 
 /** DESIGN: within 100 ms. The fastest of three is compared, because the machine runs other tests beside this one. */
 const SEEN_WITHIN_MS = 100
@@ -64,7 +64,7 @@ describe('a client’s own timeout', () => {
 })
 
 describe('the time limits of a rule', () => {
-  const limited = twoWaysForTests((url) => `${anyModel(url)}---\n${LIMITS}`)
+  const limited = twoWaysForTests((url) => oneAttempt(url, LIMITS))
 
   test.each(ALL)('a provider that stays silent is a 504: $name', async ({ read }) => {
     limited().mock.next({ stall: 'head' })
@@ -86,11 +86,7 @@ describe('the time limits of a rule', () => {
   })
 })
 
-const LIMITS = routeYaml(`
-  - name: all
-    timeouts: {firstByte: 200ms, idle: 500ms, total: 800ms}
-    backends: [{provider: {name: openai}}, {provider: {name: anthropic}}, {provider: {name: gemini}}]
-`)
+const LIMITS = '    timeouts: {firstByte: 200ms, idle: 500ms, total: 800ms}\n'
 
 interface Begun {
   done: Promise<unknown>

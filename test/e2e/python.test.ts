@@ -1,41 +1,35 @@
-// The official Python clients, by the same rule: what they get through the sidecar is what they get without it. They are
-// installed once into .cache/, in a folder named for the pinned versions. Two runs of one script do all operations.
-import { execFile, spawnSync } from 'node:child_process'
-import { hash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
-import { promisify } from 'node:util'
-import { beforeAll, describe, expect, test } from '@jest/globals'
+// The official Python clients, by the same rule: what they get through the sidecar is what they get without it. Three runs of
+// one script do all operations: straight to the mock, and through sidecars with and without retries.
+import { beforeAll, expect, test } from '@jest/globals'
+import { wireTapForTests } from '../support/wire-tap.ts'
 import { comparable } from './comparable.ts'
-import { CLIENT_KEY, DIRECT_KEY, twoWaysForTests } from './two-ways.ts'
+import { INSTALL_MS, operations, pythonWithClients, type Results, withPython } from './python-clients.ts'
+import { CLIENT_KEY, DIRECT_KEY, oneAttempt, twoWaysForTests } from './two-ways.ts'
 
-const run = promisify(execFile)
+type Group = 'plain' | 'failing' | 'refused' | 'cut' | 'late' | 'late failing'
 
-const REQUIREMENTS = path.join(import.meta.dirname, 'requirements.txt')
-const OPERATIONS = path.join(import.meta.dirname, 'python', 'operations.py')
-const CACHE = path.join(import.meta.dirname, '..', '..', '.cache')
+/** Short against the mock's delay in the groups that are late. */
+const KEEP_ALIVE_MS = 20
 
-const INSTALL_MS = 300_000
-const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
-
-const HAS_PYTHON =
-  spawnSync('python3', ['-c', 'import venv, ensurepip, sys; assert sys.version_info >= (3, 9)']).status === 0
-const family = HAS_PYTHON ? describe : describe.skip
-
-type Result = { value: unknown } | { error: Readonly<Record<string, unknown>> }
-type Results = Readonly<Record<'plain' | 'failing' | 'cut', Readonly<Record<string, Result>>>>
-
-family(`Python clients${HAS_PYTHON ? '' : ' (skipped: no python3 with venv)'}`, () => {
+withPython('Python clients', () => {
   const ways = twoWaysForTests()
-  let direct: Results
-  let through: Results
+  const once = twoWaysForTests(oneAttempt)
+  const commented = twoWaysForTests(oneAttempt, { streamKeepAlive: KEEP_ALIVE_MS })
+  const tap = wireTapForTests(() => commented().sidecar.url)
+  let direct: Results<Group>
+  let through: Results<Group>
 
   beforeAll(async () => {
     const python = await pythonWithClients()
     const { mock, sidecar } = ways()
-    const runs = [operations(python, mock.url, DIRECT_KEY), operations(python, sidecar.url, CLIENT_KEY)] as const
-    ;[direct, through] = await Promise.all(runs)
+    const runs = await Promise.all([
+      operations(python, mock.url, DIRECT_KEY, ['plain', 'failing', 'refused', 'cut']),
+      operations(python, sidecar.url, CLIENT_KEY, ['plain']),
+      operations(python, once().sidecar.url, CLIENT_KEY, ['failing', 'refused', 'cut']),
+      operations(python, tap().url, CLIENT_KEY, ['late', 'late failing']),
+    ])
+    direct = { ...runs[0], late: {}, 'late failing': {} }
+    through = { ...runs[1], ...runs[2], ...runs[3] }
   }, INSTALL_MS)
 
   test('get the same results', () => {
@@ -51,14 +45,35 @@ family(`Python clients${HAS_PYTHON ? '' : ' (skipped: no python3 with venv)'}`, 
     expect(comparable(through.failing)).toEqual(comparable(direct.failing))
   })
 
+  test('raise what is no fault of theirs when the platform’s key is refused', () => {
+    const ours = { class: 'InternalServerError', status_code: 502, text: expect.stringContaining('yours are not') }
+    expect(Object.values(direct.refused)).not.toContainEqual({ error: expect.objectContaining(ours) })
+    expect(through.refused).toEqual(
+      Object.fromEntries(Object.keys(direct.refused).map((name) => [name, { error: expect.objectContaining(ours) }])),
+    )
+  })
+
   test('raise the classes that are documented', () => {
     const classOf = (name: string) => through.failing[name] as object
-    expect(classOf('openai chat: status 401')).toMatchObject({
-      error: { class: 'AuthenticationError', status_code: 401 },
-    })
     expect(classOf('openai chat: status 429')).toMatchObject({ error: { class: 'RateLimitError' } })
     expect(classOf('anthropic messages: status 529')).toMatchObject({ error: { class: 'OverloadedError' } })
     expect(classOf('openai chat iterator: error in stream after-2')).toMatchObject({ error: { class: 'APIError' } })
+  })
+
+  test('get what they get without comments, when these keep a stream alive', () => {
+    const names = Object.keys(through.late)
+    const plain = Object.fromEntries(Object.entries(direct.plain).filter(([name]) => names.includes(name)))
+    expect(names.length).toBeGreaterThan(5)
+    expect(comparable(through.late)).toEqual(comparable(plain))
+  })
+
+  test('raise what comes behind comments', () => {
+    const texts = Object.values(through['late failing']).map((result) => 'error' in result && result.error.text)
+    const raised = [/answered with an error/, /ended its answer too early/, /server had an error|overloaded/i]
+    expect(texts).toEqual(texts.map((_, i) => expect.stringMatching(raised[i % raised.length] as RegExp)))
+    const answers = tap().take().split('HTTP/1.1 200 ').slice(1)
+    expect(answers).toHaveLength(Object.keys(through.late).length + texts.length)
+    expect(answers.filter((answer) => !answer.includes(': keep-alive\n\n'))).toEqual([])
   })
 
   test('raise every stream that was cut, and never return a short success', () => {
@@ -70,24 +85,3 @@ family(`Python clients${HAS_PYTHON ? '' : ' (skipped: no python3 with venv)'}`, 
     expect(texts).toEqual(raised)
   })
 })
-
-async function operations(python: string, origin: string, key: string): Promise<Results> {
-  const { stdout } = await run(python, [OPERATIONS, origin, key], { maxBuffer: OUTPUT_BYTES_MAX })
-  return JSON.parse(stdout)
-}
-
-/** Path of an interpreter that has the clients. Rejects with pip's output when they cannot be installed. */
-async function pythonWithClients(): Promise<string> {
-  const folder = path.join(CACHE, `python-${hash('sha256', readFileSync(REQUIREMENTS)).slice(0, 12)}`)
-  const python = path.join(folder, 'bin', 'python')
-  const done = path.join(folder, 'installed')
-  if (existsSync(done)) return python
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(CACHE, { recursive: true })
-  await run('python3', ['-m', 'venv', folder])
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', REQUIREMENTS]
-  await run(python, pip)
-  // Last, so that an installation that was interrupted is not taken for one.
-  await writeFile(done, '')
-  return python
-}

@@ -2,9 +2,9 @@
 // however politely the connection was closed. Straight to the provider, most of them do not notice a clean cut.
 import { describe, expect, test } from '@jest/globals'
 import { HELPERS, ITERATORS, type StreamReader, UNARY } from './streams.ts'
-import { failureOf, twoWaysForTests } from './two-ways.ts'
+import { failureOf, oneAttempt, twoWaysForTests } from './two-ways.ts'
 
-const ways = twoWaysForTests()
+const ways = twoWaysForTests(oneAttempt)
 
 const RAISED = /ended its answer too early|terminated/
 

@@ -13,6 +13,7 @@ import type { SidecarSettings } from '../../sidecar/settings.ts'
 import { mockForTests } from '../mock/with-mock.ts'
 import { lendFetchDispatcher } from '../support/google-genai.ts'
 import { type Source, sidecarForTests, type TestSidecar } from '../support/sidecar.ts'
+import { sidecarConfig } from '../support/sidecar-config.ts'
 import { comparable } from './comparable.ts'
 
 /** What an application behind the sidecar holds. No provider may ever see it. */
@@ -34,6 +35,8 @@ export interface TwoWays {
   readonly sidecar: TestSidecar
   readonly direct: Clients
   readonly through: Clients
+  /** Makes the sidecar forget which keys were refused or have to rest, and how the providers are doing. */
+  afresh(): Promise<void>
 }
 
 /** SDKs do not retry unless told: a failure that a retry hides is no success. */
@@ -69,6 +72,10 @@ export function twoWaysForTests(
     sidecar: sidecar(),
     direct: clientsOf(mock().url, DIRECT_KEY),
     through: clientsOf(sidecar().url, CLIENT_KEY),
+    async afresh() {
+      await sidecar().publish({ config: sidecarConfig({}) })
+      await sidecar().publish(source(mock().url))
+    },
   })
 }
 
@@ -105,11 +112,34 @@ function credentialsAtTheProvider({ requests }: Mock): Set<string> {
 
 /** Three providers that take any model, and no route: what an application calls is what the mock is asked. */
 export function anyModel(mockUrl: string): string {
+  return threeProviders(mockUrl, credentialsYaml(1))
+}
+
+/**
+ * The same three, asked once for each request, and with no circuit that opens: what one failure of a provider is to a client. A
+ * key that is refused leaves others. `rule` is more of the rule's YAML.
+ */
+export function oneAttempt(mockUrl: string, rule = ''): string {
+  const providers = threeProviders(
+    mockUrl,
+    `${credentialsYaml(KEYS_OF_A_PROVIDER)}  circuitBreaker: {consecutiveFailures: 0, errorPercent: 0}\n`,
+  )
+  return `${providers}---\n${routeYaml(`
+  - name: all
+    retry: {attempts: 1}
+    backends: [{provider: {name: openai}}, {provider: {name: anthropic}}, {provider: {name: gemini}}]
+${rule}`)}`
+}
+
+/** Of `oneAttempt`. */
+export const KEYS_OF_A_PROVIDER = 8
+
+function threeProviders(mockUrl: string, more: string): string {
   return [
     SECRET,
-    providerYaml('openai', `type: OpenAI\n  openAI: {baseURL: ${mockUrl}/v1}`),
-    providerYaml('anthropic', `type: Anthropic\n  anthropic: {baseURL: ${mockUrl}}`),
-    providerYaml('gemini', `type: Gemini\n  gemini: {baseURL: ${mockUrl}}`),
+    providerYaml('openai', `type: OpenAI\n  openAI: {baseURL: ${mockUrl}/v1}`, more),
+    providerYaml('anthropic', `type: Anthropic\n  anthropic: {baseURL: ${mockUrl}}`, more),
+    providerYaml('gemini', `type: Gemini\n  gemini: {baseURL: ${mockUrl}}`, more),
   ].join('---\n')
 }
 
@@ -119,15 +149,20 @@ metadata: {name: keys}
 stringData: {all: ${PROVIDER_KEY}}
 `
 
-/** `spec` is indented by two spaces from its second line on. */
-export function providerYaml(name: string, spec: string): string {
+/** `spec` is indented by two spaces from its second line on; `more` by two from its first, and ends its last line. */
+export function providerYaml(name: string, spec: string, more = credentialsYaml(1)): string {
   return `apiVersion: outrigger.dev/v1alpha1
 kind: LLMProvider
 metadata: {name: ${name}}
 spec:
   ${spec}
-  credentials: [{name: primary, secretRef: {name: keys, key: all}}]
-`
+${more}`
+}
+
+/** All have the same value, which the mock takes. */
+function credentialsYaml(count: number): string {
+  const names = Array.from({ length: count }, (_, i) => (i === 0 ? 'primary' : `more-${i}`))
+  return `  credentials:\n${names.map((name) => `  - {name: ${name}, secretRef: {name: keys, key: all}}\n`).join('')}`
 }
 
 /** `rules` is a YAML list in flow style, or indented by two spaces from its second line on. */

@@ -1,4 +1,4 @@
-"""Does every operation once, against ORIGIN with KEY, and prints the results by name as JSON.
+"""Does every operation of the GROUPs once, against ORIGIN with KEY, and prints the results by group and name as JSON.
 
 A result is {"value": ...}, or {"error": {...}} with what programs branch on.
 """
@@ -12,7 +12,7 @@ import anthropic
 import openai
 
 os.environ["NO_PROXY"] = "*"
-ORIGIN, KEY = sys.argv[1:3]
+ORIGIN, KEY, *GROUPS = sys.argv[1:]
 
 HELLO = [{"role": "user", "content": "Hello there"}]
 CHAT = {"model": "gpt-5-mini", "messages": HELLO}
@@ -123,13 +123,27 @@ FAILING = {
     **{
         f"{name}: status {status}": lambda call=call, status=status: call(**asked(status=status))
         for name, call in UNARY.items()
-        for status in (400, 401, 403, 404, 409, 422, 429, 500, 503, 529)
+        for status in (400, 404, 409, 422, 429, 500, 503, 529)
     },
     **{
         f"{name}: error in stream {place}": lambda call=call, place=place: call(**asked(error_in_stream=place))
         for name, call in STREAMS.items()
         for place in ("first", "after-2")
     },
+}
+
+REFUSED = {
+    f"{name}: status {status}": lambda call=call, status=status: call(**asked(status=status))
+    for name, call in UNARY.items()
+    for status in (401, 402, 403)
+}
+
+LATE = {name: lambda call=call: call(**asked(head_delay=150)) for name, call in STREAMS.items()}
+
+LATE_FAILING = {
+    f"{name}: late, and then {fault}": lambda call=call, asks={fault: value}: call(**asked(head_delay=150, **asks))
+    for name, call in STREAMS.items()
+    for fault, value in (("status", 500), ("cut_after_events", 0), ("error_in_stream", "first"))
 }
 
 CUT = {
@@ -152,8 +166,9 @@ def result(call):
 
 
 def main():
-    groups = {"plain": PLAIN, "failing": FAILING, "cut": CUT}
-    results = {group: {name: result(call) for name, call in calls.items()} for group, calls in groups.items()}
+    groups = {"plain": PLAIN, "failing": FAILING, "refused": REFUSED, "cut": CUT}
+    groups |= {"late": LATE, "late failing": LATE_FAILING}
+    results = {group: {name: result(call) for name, call in groups[group].items()} for group in GROUPS}
     json.dump(results, sys.stdout)
 
 

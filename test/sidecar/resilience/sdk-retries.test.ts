@@ -122,6 +122,7 @@ describe('an SDK as it comes', () => {
     async () => {
       await failures
       const resting = ALL.filter(({ id }) => /^\w+-0-/.test(id))
+      expect(resting).toHaveLength(CONVERSATIONS.length * FORMS.length * BOUNDS.length)
       expect(resting.filter(({ id, attempts }) => scene().asked(id, 'first') > attempts)).toEqual([])
     },
     PATIENCE_MS,
