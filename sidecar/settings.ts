@@ -44,6 +44,18 @@ export const SIDECAR_FLAGS = {
     default: '',
     parse: parseList,
   },
+  connectionsMax: {
+    value: 'COUNT',
+    help: 'Connections of clients at the same time; beyond it they are closed with 503.',
+    default: '10000',
+    parse: parseCount,
+  },
+  requestsMax: {
+    value: 'COUNT',
+    help: 'Requests at the same time; beyond it they are refused with 503, before their bodies are read.',
+    default: '1024',
+    parse: parseCount,
+  },
   bodyMax: {
     value: 'SIZE',
     help: 'Largest request body, also after its content-encoding is undone.',
@@ -54,6 +66,12 @@ export const SIDECAR_FLAGS = {
     value: 'SIZE',
     help: 'Request bodies held at the same time; beyond it requests are refused with 503.',
     default: '512MiB',
+    parse: parseBytes,
+  },
+  answersMax: {
+    value: 'SIZE',
+    help: 'Bytes of answers that wait for slow clients; beyond it new requests are refused with 503.',
+    default: '128MiB',
     parse: parseBytes,
   },
   headersMax: { value: 'SIZE', help: 'Largest request head.', default: '32KiB', parse: parseBytes },
@@ -77,7 +95,7 @@ export const SIDECAR_FLAGS = {
   },
   drainTimeout: {
     value: 'DURATION',
-    help: 'How long open requests may go on after SIGTERM.',
+    help: 'How long open requests may go on after SIGTERM; new ones are taken for half of it at most.',
     default: '30s',
     parse: parseDuration,
   },
@@ -91,3 +109,10 @@ export const SIDECAR_FLAGS = {
 } satisfies FlagTable
 
 export type SidecarSettings = SettingsOf<typeof SIDECAR_FLAGS>
+
+/** A limit of 0 would serve nobody. */
+function parseCount(text: string): number {
+  const count = Number(text)
+  if (!/^\d{1,6}$/.test(text) || count < 1) throw new Error(`expected a whole number from 1 to 999999, not "${text}"`)
+  return count
+}

@@ -13,6 +13,8 @@ import { KeepAlive } from './attempt/keep-alive.ts'
 import { type Adopted, Configuration, type Rejection } from './config/configuration.ts'
 import { watchDirectory } from './config/watch.ts'
 import { type Deps, handle } from './handle.ts'
+import { Admission } from './listen/admission.ts'
+import { AnswerBudget } from './listen/answer-budget.ts'
 import { BodyBudget } from './listen/body-budget.ts'
 import { type Drainable, listen } from './listen/listener.ts'
 import { recordRefused } from './listen/refuse.ts'
@@ -97,7 +99,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   })
   const keepAlive = new KeepAlive({ everyMs: settings.streamKeepAlive, now })
   const responseHeaders = new ResponseHeaderFilter()
-  const attemptsDeps = { upstream, standings, keepAlive, responseHeaders, random, now, wallClock: Date.now }
+  const answers = new AnswerBudget(settings.answersMax)
+  const attemptsDeps = { upstream, standings, keepAlive, responseHeaders, answers, random, now, wallClock: Date.now }
   const deps: Deps = {
     allowed: { allowedHosts: settings.allowHost, allowedOrigins: settings.allowOrigin },
     current: () => configuration.current,
@@ -127,6 +130,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     headTimeoutMs: settings.headersTimeout,
     requestTimeoutMs: settings.requestTimeout,
     body: { bytesMax: settings.bodyMax, budget: new BodyBudget(settings.bodyTotalMax) },
+    admission: new Admission({ connectionsMax: settings.connectionsMax, requestsMax: settings.requestsMax, answers }),
+    // The other half is for what began in this one.
+    drainAcceptMs: settings.drainTimeout / 2,
     newRequestId: randomUUID,
     now,
     onExchange: (exchange) => {

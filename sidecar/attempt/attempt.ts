@@ -2,6 +2,7 @@
 // request, and it goes straight to the provider's socket. How it ended is told to the standings of provider and key here, once,
 // on every path.
 
+import type { AnswerBudget } from '../listen/answer-budget.ts'
 import { type PreparedRequest, prepare } from '../providers/prepare.ts'
 import type { ResponseHeaderFilter } from '../providers/response-headers.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
@@ -21,6 +22,8 @@ import type { Taken } from './turns.ts'
 export interface AttemptDeps {
   upstream: Pick<Upstream, 'send'>
   responseHeaders: ResponseHeaderFilter
+  /** Counts what is kept from clients until more has come. */
+  answers: Pick<AnswerBudget, 'add'>
   /** Monotonic milliseconds. */
   now(): number
   /** Milliseconds since the epoch. */
@@ -65,6 +68,7 @@ function relayed(taken: Taken, context: AttemptContext, deps: AttemptDeps): Prom
     attempt: record,
     credential,
     responseHeaders: deps.responseHeaders,
+    answers: deps.answers,
     usageStripping: prepared.usageStripping,
     events: new Progress(taken, context.awaited, deps),
     now: deps.now,

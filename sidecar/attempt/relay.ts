@@ -7,6 +7,7 @@
 // raises, anything else a broken connection. It decides what an answer was; whether another attempt follows is decided elsewhere.
 
 import { FAILURES, type FailureCode, type FaultDomain, Refusal } from '../errors.ts'
+import type { AnswerBudget } from '../listen/answer-budget.ts'
 import type { ExchangeObserver } from '../listen/exchange.ts'
 import { answerHeaders, type ResponseHeaderFilter } from '../providers/response-headers.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
@@ -29,6 +30,7 @@ export interface RelayOptions {
   attempt: AttemptRecord
   credential: Credential
   responseHeaders: ResponseHeaderFilter
+  answers: Pick<AnswerBudget, 'add'>
   usageStripping: 'Strip' | 'Keep'
   events: RelayEvents
   /** Monotonic milliseconds. */
@@ -68,6 +70,8 @@ export class Relay implements ResponseSink, ExchangeObserver {
   /** An error's body, or start-up events. */
   #held: Buffer[] = []
   #heldBytes = 0
+  /** Bytes that came while nothing could go out yet. */
+  #counted = 0
   /** The end of what came, when it could be the beginning of the key. */
   #keyStart: Buffer | undefined
 
@@ -100,6 +104,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     const reported = reader?.providerError()
     if (complete || reported !== undefined) return this.#over(reported)
     this.#attempt.usage = this.#reader?.usage()
+    this.#count(-this.#counted)
     this.#done.reject(new Refusal('client_closed'))
   }
 
@@ -121,6 +126,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
 
   onBody(chunk: Buffer): void {
     this.#attempt.firstByteMs ??= this.#options.now() - this.#attempt.startedAt
+    if (!this.#reply.begun) this.#count(chunk.length)
     const reader = this.#reader
     // Nobody reads more of an error page.
     if (reader === undefined) return this.#hold(chunk.subarray(0, HELD_BYTES_MAX - this.#heldBytes))
@@ -132,7 +138,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
 
   onEnd(): void {
     const reader = this.#reader
-    if (reader === undefined) return this.#done.resolve(this.#answeredWithError(this.#takeHeld(EMPTY)))
+    if (reader === undefined) return this.#fail(this.#answeredWithError(this.#takeHeld(EMPTY)))
     const { rest, complete } = reader.end()
     const reported = reader.providerError()
     // An error, as the last event of a stream, is the provider's own end: it is passed on as it is.
@@ -211,7 +217,15 @@ export class Relay implements ResponseSink, ExchangeObserver {
     return !this.#reply.opened || this.#format === 'events'
   }
 
+  /** Of what the client may not see yet. */
+  #count(bytes: number): void {
+    if (bytes === 0) return
+    this.#counted += bytes
+    this.#options.answers.add(bytes)
+  }
+
   #begin(): void {
+    this.#count(-this.#counted)
     this.#record.status = this.#attempt.status
     this.#options.events.onContent(this.#attempt.firstByteMs ?? 0)
     // Of these two an unfinished end is not forwarded, so their length is not known.
@@ -234,6 +248,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
   }
 
   #fail(failed: FailedAttempt): void {
+    this.#count(-this.#counted)
     this.#attempt.usage = this.#reader?.usage()
     this.#done.resolve(failed)
   }
@@ -245,6 +260,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
   }
 
   #finish(failure: FailureCode | undefined): void {
+    this.#count(-this.#counted)
     this.#attempt.usage = this.#reader?.usage()
     this.#record.status = this.#attempt.status
     this.#record.failure = failure

@@ -8,7 +8,7 @@
 import type { Operation } from '../../contract/sidecar-config.ts'
 import type { Backend, Provider } from '../config/runtime.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
-import { type Obstacle, type Plan, type PlanView, plan } from '../request/plan.ts'
+import { isOfHealth, type Obstacle, type Plan, type PlanView, plan } from '../request/plan.ts'
 import { attemptsLeft, backoffMs, isWorthAnother } from '../request/retry.ts'
 import { type Attempt, attemptOf, type Choice, modelAt } from '../request/route.ts'
 import type { AttemptPermit, ProviderStanding } from '../standing/provider-standing.ts'
@@ -37,6 +37,7 @@ interface Seat {
   /** Not before; monotonic milliseconds. */
   readyAt: number
   givenUp: boolean
+  readonly mode: Plan['mode']
 }
 
 export interface Turn {
@@ -73,7 +74,12 @@ export class Turns implements PlanView {
     this.#options = options
     this.#operation = request.operation
     this.plan = plan(choice, this)
-    this.#seats = this.plan.backends.map((backend) => ({ backend, tries: 0, readyAt: 0, givenUp: false }))
+    // Those that look ill come last: a request that has failed everywhere else is served better by them than by a refusal.
+    const ill = this.plan.leftOut.filter(({ obstacle }) => isOfHealth(obstacle)).map(({ backend }) => backend)
+    this.#seats = [
+      ...this.plan.backends.map((backend) => createSeat(backend, this.plan.mode)),
+      ...ill.map((backend) => createSeat(backend, 'Panic')),
+    ]
     this.#left = choice.retry.attempts
     for (const { backend, obstacle } of this.plan.leftOut) {
       this.obstacles.push(obstacle)
@@ -153,6 +159,8 @@ export class Turns implements PlanView {
   #withAnotherKey(): Turn | undefined {
     if (this.#failed === undefined || this.#failed.end.credential === 'Fine') return undefined
     const { seat } = this.#failed
+    // What is left is enough for the backends that were not asked yet, and no more.
+    if (this.#left <= this.#seats.filter(({ tries, givenUp }) => tries === 0 && !givenUp).length) return undefined
     if (seat.givenUp || this.#lacking(seat.backend, this.#options.now()) !== undefined) return undefined
     return { seat, waitMs: 0, why: `another credential after ${whatHappened(this.#failed.end)}` }
   }
@@ -213,8 +221,12 @@ export class Turns implements PlanView {
   #mode(seat: Seat): Plan['mode'] {
     const lastHope =
       this.#options.record.attempts === 0 && this.#seats.every((other) => other === seat || other.givenUp)
-    return lastHope ? 'Panic' : this.plan.mode
+    return lastHope ? 'Panic' : seat.mode
   }
+}
+
+function createSeat(backend: Backend, mode: Plan['mode']): Seat {
+  return { backend, tries: 0, readyAt: 0, givenUp: false, mode }
 }
 
 const SKIPPED: Readonly<Record<SkipWord, string>> = {

@@ -1,8 +1,10 @@
 // The Exchange over node:http. It counts what goes out, hands over copies of views, and makes sure that whoever waits for
 // the client (for its body, for its socket to drain) learns when it has gone.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Refusal } from '../errors.ts'
+import { Refusal } from '../errors.ts'
 import type { RequestHead } from '../request/head.ts'
+import type { AnswerBudget } from './answer-budget.ts'
+import type { Closing } from './closing.ts'
 import type { Exchange, ExchangeObserver } from './exchange.ts'
 import { type BodyLimits, readBody } from './read-body.ts'
 
@@ -12,28 +14,37 @@ const ONE_WRITE_BYTES_MAX = 16 * 1024
 /** How long a broken-off reply waits for a client that reads nothing. */
 const BREAK_TIMEOUT_MS = 60_000
 
+export interface HttpExchangeOptions {
+  body: BodyLimits
+  answers: AnswerBudget
+  closing: Pick<Closing, 'lastAnswers'>
+}
+
 export class HttpExchange implements Exchange {
   readonly head: RequestHead
   readonly requestId: string
   bytesOut = 0
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
-  readonly #limits: BodyLimits
+  readonly #options: HttpExchangeOptions
   #budgeted = 0
+  /** Bytes of the reply that could not be sent yet, as they were counted when the client was last slow. */
+  #waiting = 0
   /** The client waits for a word before it sends its body. */
   #expecting: boolean
+  #closed = false
   #gone = false
   /** Set once the body is asked for. */
-  #rejectBody: ((refusal: Refusal) => void) | undefined
+  #cancelBody: ((refusal: Refusal) => void) | undefined
   #bodyRefused = false
   #observer: ExchangeObserver | undefined
 
-  constructor(message: IncomingMessage, response: ServerResponse, requestId: string, limits: BodyLimits) {
+  constructor(message: IncomingMessage, response: ServerResponse, requestId: string, options: HttpExchangeOptions) {
     this.head = { method: message.method ?? '', target: message.url ?? '', rawHeaders: message.rawHeaders }
     this.requestId = requestId
     this.#message = message
     this.#response = response
-    this.#limits = limits
+    this.#options = options
     // RFC 9110 §10.1.1: HTTP/1.0 has no 1xx.
     this.#expecting = message.headers.expect !== undefined && message.httpVersion === '1.1'
     response.sendDate = false
@@ -50,42 +61,49 @@ export class HttpExchange implements Exchange {
   }
 
   async readBody(): Promise<Buffer> {
+    const limits = this.#options.body
     const announced = Number(this.#message.headers['content-length'] ?? 0)
-    if (this.#expecting && announced <= this.#limits.bytesMax) {
+    if (this.#expecting && announced <= limits.bytesMax) {
       this.#expecting = false
       this.#response.writeContinue()
     }
-    const broken = Promise.withResolvers<never>()
-    this.#rejectBody = broken.reject
-    const read = readBody(this.#message, this.head, this.#limits)
-    const { body, budgeted } = await Promise.race([read, broken.promise])
+    const reading = readBody(this.#message, this.head, limits)
+    this.#cancelBody = reading.cancel
+    const { body, budgeted } = await reading.body
+    this.#cancelBody = undefined
     // A client that left while its body was being decoded is not coming back to return the bytes.
-    if (this.#gone) this.#limits.budget.give(budgeted)
+    if (this.#closed) limits.budget.give(budgeted)
     else this.#budgeted = budgeted
     return body
   }
 
   /** Ends the wait for a body that will not come whole. False when nobody waits for it. */
   refuseBody(refusal: Refusal): boolean {
-    if (this.#rejectBody === undefined || this.#bodyRefused || this.begun || this.#message.complete) return false
+    if (this.#cancelBody === undefined || this.#bodyRefused || this.begun || this.#message.complete) return false
     this.#bodyRefused = true
-    this.#rejectBody(refusal)
+    this.#cancelBody(refusal)
     return true
   }
 
   begin(status: number, headers: readonly string[], bodyBytes: number | undefined): void {
     const framing = bodyBytes === undefined ? this.#framingWithoutLength() : ['content-length', String(bodyBytes)]
-    this.#response.writeHead(status, headers.concat(framing))
-    this.#response.on('drain', () => this.#observer?.onDrain())
+    this.#writeHead(status, headers.concat(framing))
+    this.#response.on('drain', () => {
+      this.#count(0)
+      this.#observer?.onDrain()
+    })
   }
 
   write(chunk: Buffer): boolean {
     this.bytesOut += chunk.length
-    return this.#response.write(Buffer.from(chunk))
+    if (this.#response.write(Buffer.from(chunk))) return true
+    this.#count(this.#response.writableLength)
+    return false
   }
 
   end(): void {
     this.#response.end()
+    this.#count(this.#response.writableLength)
   }
 
   reply(status: number, headers: readonly string[], body: Buffer): void {
@@ -95,19 +113,30 @@ export class HttpExchange implements Exchange {
     const framing = bodiless ? [] : ['content-length', String(body.length)]
     // Whether its body still comes is the client's choice now, so what follows could be a body or a request.
     if (this.#expecting || this.#bodyRefused) framing.push('connection', 'close')
-    this.#response.writeHead(status, headers.concat(framing))
+    this.#writeHead(status, headers.concat(framing))
     if (body.length > ONE_WRITE_BYTES_MAX) this.#response.end(body)
     else this.#response.end(body.toString('latin1'), 'latin1')
+    this.#count(this.#response.writableLength)
   }
 
   break(): void {
     const { httpVersion, socket } = this.#message
+    // node:http keeps what was written in this turn until its end, and a socket that has ended takes none of it.
     // Where the end of the connection is the end of the reply, only a reset shows that it was not.
-    if (httpVersion === '1.0') socket.resetAndDestroy()
-    else {
-      socket.destroySoon()
-      socket.setTimeout(BREAK_TIMEOUT_MS, () => socket.destroy())
-    }
+    process.nextTick(() => (httpVersion === '1.0' ? socket.resetAndDestroy() : socket.destroySoon()))
+    if (httpVersion !== '1.0') socket.setTimeout(BREAK_TIMEOUT_MS, () => socket.destroy())
+  }
+
+  #writeHead(status: number, headers: string[]): void {
+    if (this.#options.closing.lastAnswers) this.#response.shouldKeepAlive = false
+    this.#response.writeHead(status, headers)
+  }
+
+  /** So much of the reply waits now. */
+  #count(bytes: number): void {
+    if (bytes === this.#waiting || this.#closed) return
+    this.#options.answers.add(bytes - this.#waiting)
+    this.#waiting = bytes
   }
 
   #framingWithoutLength(): string[] {
@@ -116,8 +145,12 @@ export class HttpExchange implements Exchange {
   }
 
   #close(): void {
-    this.#limits.budget.give(this.#budgeted)
+    this.#options.body.budget.give(this.#budgeted)
     this.#budgeted = 0
+    this.#count(0)
+    this.#closed = true
+    // node:http says nothing more of a body whose reply has ended.
+    this.#cancelBody?.(new Refusal('client_closed'))
     if (this.#response.writableFinished) return
     this.#gone = true
     this.#observer?.onGone()

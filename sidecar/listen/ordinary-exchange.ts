@@ -13,7 +13,11 @@ import type { OrdinaryRequest } from './ordinary-request.ts'
 export interface ExchangeOwner {
   readonly socket: Socket
   /** The client is to be told that this is the last reply. */
-  readonly closing: boolean
+  readonly lastAnswer: boolean
+  /** To the socket; false when the client is slow. */
+  write(bytes: Buffer): boolean
+  /** The reply has ended, while bytes of the body still come. */
+  replied(exchange: OrdinaryExchange): void
   /** Reply and body have both ended. */
   finished(exchange: OrdinaryExchange): void
 }
@@ -24,9 +28,12 @@ const EMPTY = Buffer.alloc(0)
 export class OrdinaryExchange implements Exchange {
   readonly head: RequestHead
   readonly requestId: string
-  readonly bodyBytes: number
+  /** Taken from the budget for the body; the connection gives it back. */
+  budgeted: number
   bytesOut = 0
   begun = false
+  /** The client was told that nothing follows on this connection. */
+  last = false
   readonly #owner: ExchangeOwner
   /** Monotonic milliseconds. */
   readonly #bodyDueAt: number
@@ -44,7 +51,7 @@ export class OrdinaryExchange implements Exchange {
   constructor({ head, bodyBytes }: OrdinaryRequest, requestId: string, bodyDueAt: number, owner: ExchangeOwner) {
     this.head = head
     this.requestId = requestId
-    this.bodyBytes = bodyBytes
+    this.budgeted = bodyBytes
     this.#missing = bodyBytes
     this.#bodyDueAt = bodyDueAt
     this.#owner = owner
@@ -72,13 +79,12 @@ export class OrdinaryExchange implements Exchange {
   write(chunk: Buffer): boolean {
     this.bytesOut += chunk.length
     this.#cork()
-    const bytes = this.#framed(chunk)
-    return this.#owner.socket.write(bytes)
+    return this.#owner.write(this.#framed(chunk))
   }
 
   end(): void {
-    if (this.#head !== '') this.#owner.socket.write(this.#framed(EMPTY))
-    if (this.#framing === 'chunked') this.#owner.socket.write(LAST_CHUNK)
+    if (this.#head !== '') this.#owner.write(this.#framed(EMPTY))
+    if (this.#framing === 'chunked') this.#owner.write(LAST_CHUNK)
     this.#end()
   }
 
@@ -89,7 +95,7 @@ export class OrdinaryExchange implements Exchange {
     const length = status === 204 || status === 304 ? '' : `content-length: ${body.length}\r\n`
     this.#head = this.#headText(status, headers, length)
     this.#framing = 'length'
-    this.#owner.socket.write(this.#framed(body))
+    this.#owner.write(this.#framed(body))
     this.#end()
   }
 
@@ -138,7 +144,8 @@ export class OrdinaryExchange implements Exchange {
   #headText(status: number, headers: readonly string[], framing: string): string {
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
     for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
-    return `${text}${framing}${this.#owner.closing ? 'connection: close\r\n' : ''}\r\n`
+    this.last = this.#owner.lastAnswer
+    return `${text}${framing}${this.last ? 'connection: close\r\n' : ''}\r\n`
   }
 
   /** The chunk in its framing, behind a head that still waits: one buffer, one copy of what may be a view. */
@@ -168,7 +175,10 @@ export class OrdinaryExchange implements Exchange {
 
   #end(): void {
     this.#ended = true
+    // Nobody asks for them any more.
+    this.#parts = []
     if (this.#missing === 0) this.#owner.finished(this)
+    else this.#owner.replied(this)
   }
 }
 

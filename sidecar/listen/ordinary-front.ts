@@ -2,24 +2,34 @@
 // then given to node:http's own connection listener, which finds the unread bytes put back.
 import type http from 'node:http'
 import type { Socket } from 'node:net'
+import type { Closing } from './closing.ts'
 import { type ConnectionHost, OrdinaryConnection, type OrdinaryOptions } from './ordinary-connection.ts'
+import { refuseConnection } from './refuse-unread.ts'
 
 /** The precision of the limit on how long a body may take to arrive. */
 const SWEEP_MS = 1000
 
+/** Connections beyond the limit that hear so at the same time. Of those beyond that, nothing more is heard than the close. */
+const REFUSED_CONNECTIONS_MAX = 256
+
 export class OrdinaryFront implements ConnectionHost {
   readonly options: OrdinaryOptions
-  draining = false
+  readonly closing: Closing
+  /** Connections so far. */
+  accepted = 0
   readonly #server: http.Server
   readonly #toNode: (socket: Socket) => void
   readonly #connections = new Set<OrdinaryConnection>()
 
-  constructor(server: http.Server, options: OrdinaryOptions) {
+  constructor(server: http.Server, options: OrdinaryOptions, closing: Closing) {
     this.options = options
+    this.closing = closing
     this.#server = server
     this.#toNode = server.listeners('connection')[0] as (socket: Socket) => void
     server.removeAllListeners('connection')
-    server.on('connection', (socket: Socket) => this.#connections.add(new OrdinaryConnection(socket, this)))
+    server.on('connection', (socket: Socket) => this.#accept(socket))
+    // node:net closes what comes beyond it before there is a socket.
+    server.maxConnections = options.admission.connectionsMax + REFUSED_CONNECTIONS_MAX
     const timer = setInterval(() => this.#sweep(), SWEEP_MS).unref()
     server.once('close', () => clearInterval(timer))
   }
@@ -35,15 +45,30 @@ export class OrdinaryFront implements ConnectionHost {
     this.#connections.delete(connection)
   }
 
-  /** Ends idle connections; the others end with their replies. */
-  drain(): void {
-    this.draining = true
-    for (const connection of this.#connections) if (connection.idle) connection.socket.destroy()
+  /** Whatever has a request now, and tells `closing` when that has ended. */
+  *busy(): Iterable<object> {
+    for (const connection of this.#connections) if (connection.busy) yield connection
+  }
+
+  /** Ends idle connections. The others end as they become idle. */
+  endIdle(): void {
+    for (const connection of this.#connections) connection.endWhenIdle()
   }
 
   destroy(): void {
     for (const { socket } of this.#connections) socket.destroy()
   }
+
+  #accept(socket: Socket): void {
+    this.accepted++
+    const { admission } = this.options
+    const refusal = admission.enterConnection()
+    if (refusal !== undefined) return refuseConnection(socket, refusal, this.options)
+    socket.once('close', this.#leave)
+    this.#connections.add(new OrdinaryConnection(socket, this))
+  }
+
+  readonly #leave = (): void => this.options.admission.leaveConnection()
 
   #sweep(): void {
     const nowMs = this.options.now()

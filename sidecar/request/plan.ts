@@ -55,7 +55,7 @@ export function plan(choice: Choice, view: PlanView): Plan {
 }
 
 /** What is but our own judgement of the provider, and may be disregarded. */
-function isOfHealth({ kind }: Obstacle): boolean {
+export function isOfHealth({ kind }: Obstacle): boolean {
   return kind === 'CircuitOpen' || kind === 'Unhealthy' || kind === 'Throttled'
 }
 

@@ -23,6 +23,8 @@ export interface EventWatch {
    * a dialect puts nothing of interest into large events.
    */
   readOversized?(head: SseEvent, tail: Buffer): void
+  /** The stream ended within an event. For dialects without a terminator, which cannot tell otherwise that there was more. */
+  torn?(): void
   /** The newest usage, undefined while none was seen. */
   usage(): Usage | undefined
 }

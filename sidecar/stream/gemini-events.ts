@@ -44,6 +44,11 @@ export class GeminiEvents implements EventWatch {
     if (isGiven(memberFromEnd(tail, '"finishReason"', 3))) this.complete = true
   }
 
+  /** There was more, whatever came before said: Google's older answers say in each event that it is the last one. */
+  torn(): void {
+    this.complete = false
+  }
+
   usage(): Usage | undefined {
     for (const { data } of readEvents(this.#unread)) this.#take(members(parseJson(data)).usageMetadata)
     return this.#usage

@@ -54,7 +54,9 @@ export class SseReader implements BodyReader {
   }
 
   end(): { rest: Buffer | null; complete: boolean } {
-    const rest = this.#heldBytes === 0 ? null : this.#finish(this.#held.subarray(0, this.#heldBytes))
+    const tail = this.#held.subarray(0, this.#heldBytes)
+    const rest = tail.length === 0 ? null : this.#finish(tail)
+    if (rest === null && tail.toString('latin1').trim() !== '') this.#watch.torn?.()
     return { rest, complete: this.#watch.complete }
   }
 

@@ -1,7 +1,9 @@
 // One connection to a provider. It carries one call at a time and belongs to one pool, which it tells when it is ready,
-// free or gone. It decides what a failure means for its call; the pool decides whether the call is tried again.
+// free or gone. It decides what a failure means for its call; the pool decides whether the call is tried again. Its socket
+// rests for one of two reasons: the client is slower than the provider, or it has brought its share of this turn.
 import type net from 'node:net'
 import { Refusal } from '../errors.ts'
+import { TURN_BYTES_MAX } from '../http/turn-share.ts'
 import type { Call } from './call.ts'
 import { type ConnectTarget, type OpenSocket, openSocket, type SocketEvents } from './connect.ts'
 import { ResponseSyntaxError } from './response-head.ts'
@@ -28,7 +30,12 @@ export class Connection implements SocketEvents, ResponseHandler {
   #call: Call | undefined
   /** Served or idle before the present call: the provider may have closed it unnoticed. */
   #kept = false
+  /** By the call, for a client that is slow. */
   #paused = false
+  /** Until the next turn of the event loop, for the other sockets. */
+  #resting = false
+  /** Bytes since it last rested. */
+  #readBytes = 0
   #completed: 'no' | 'reusable' | 'spent' = 'no'
   #gone = false
   #sentAt = 0
@@ -40,6 +47,11 @@ export class Connection implements SocketEvents, ResponseHandler {
     this.#owner = owner
     this.since = owner.now()
     this.#opening = openSocket(target, session, this)
+  }
+
+  /** It has carried a call, or waited for one. */
+  get kept(): boolean {
+    return this.#kept
   }
 
   send(call: Call): void {
@@ -65,7 +77,13 @@ export class Connection implements SocketEvents, ResponseHandler {
 
   resume(): void {
     this.#paused = false
-    this.#socket?.resume()
+    if (!this.#resting) this.#socket?.resume()
+  }
+
+  /** Its turn has come again. */
+  wake(): void {
+    this.#resting = false
+    if (!this.#paused && !this.#gone) this.#socket?.resume()
   }
 
   /** Forgets the call, if any, without telling its sink, and closes. */
@@ -103,6 +121,8 @@ export class Connection implements SocketEvents, ResponseHandler {
     // A provider may close an idle connection with a 408 first: not an answer to anything.
     if (call === undefined) return this.drop()
     call.touch(this.#owner.now())
+    this.#readBytes += bytes.length
+    if (this.#readBytes > TURN_BYTES_MAX) this.#rest()
     try {
       this.#parser.push(bytes)
     } catch (cause) {
@@ -139,6 +159,14 @@ export class Connection implements SocketEvents, ResponseHandler {
     this.fail(new Refusal(code, errorCode(error), { cause: error }))
   }
 
+  #rest(): void {
+    this.#readBytes = 0
+    if (this.#resting) return
+    this.#resting = true
+    this.#socket?.pause()
+    setImmediate(wake, this)
+  }
+
   /** After the read that completed the answer is consumed, so that stray bytes behind it were noticed. */
   #finish(): void {
     const call = this.#call as Call
@@ -172,6 +200,11 @@ export class Connection implements SocketEvents, ResponseHandler {
     this.#opening.destroy()
     this.#owner.onGone(this, error)
   }
+}
+
+/** For `setImmediate`, which passes the connection: no closure per turn. */
+function wake(connection: Connection): void {
+  connection.wake()
 }
 
 /** A connection that the provider had closed before says so within a round trip. */

@@ -1,6 +1,6 @@
 // The connections to one provider: at most `max`, kept alive, handed out last in first out so that the rest can expire.
-// Calls that find none wait in order, within their connect limit. A pool outlives a reload when nothing about reaching
-// the provider changed; else it is retired and its connections end with their calls.
+// Calls that find none wait in order, within their connect limit, and only so many of them. A pool outlives a reload when
+// nothing about reaching the provider changed; else it is retired and its connections end with their calls.
 import { Refusal } from '../errors.ts'
 import type { Call } from './call.ts'
 import type { ConnectTarget } from './connect.ts'
@@ -14,8 +14,16 @@ export interface PoolOptions {
   now(): number
 }
 
+/**
+ * Calls that may wait for a connection. A burst is more than the connections can carry at once; a queue that is much longer
+ * than what they carry is not worth the wait, and holds bodies.
+ */
+const WAITING_PER_CONNECTION = 4
+const WAITING_MIN = 64
+
 export class Pool implements ConnectionOwner {
   readonly #options: PoolOptions
+  readonly #waitingMax: number
   readonly #all = new Set<Connection>()
   readonly #free: Connection[] = []
   readonly #waiting = new Set<Call>()
@@ -27,6 +35,7 @@ export class Pool implements ConnectionOwner {
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#waitingMax = Math.max(WAITING_MIN, WAITING_PER_CONNECTION * options.connectionsMax)
   }
 
   get target(): ConnectTarget {
@@ -45,9 +54,10 @@ export class Pool implements ConnectionOwner {
     return this.#options.now()
   }
 
+  /** Where too many wait already, the call's sink hears of it before this returns. */
   send(call: Call): void {
     const connection = this.#free.pop()
-    if (connection === undefined) return this.#wait(call)
+    if (connection === undefined) return this.#waitIfRoom(call)
     this.#remember(call)
     connection.send(call)
   }
@@ -85,13 +95,25 @@ export class Pool implements ConnectionOwner {
 
   onFree(connection: Connection): void {
     this.#connecting.delete(connection)
-    const [next] = this.#waiting
+    const next = this.#nextFor(connection)
     if (next !== undefined) {
       this.#waiting.delete(next)
       this.#remember(next)
       connection.send(next)
-    } else if (this.#retired) connection.drop()
+      // Who still waits needs a fresh one, which this one may have no room for.
+    } else if (this.#retired || this.#connecting.size < this.#waiting.size) connection.drop()
     else this.#free.push(connection)
+  }
+
+  /** A call that met a dead connection goes on a fresh one only, and first: another kept one may be as dead. */
+  #nextFor({ kept }: Connection): Call | undefined {
+    let first: Call | undefined
+    for (const call of this.#waiting) {
+      if (call.retried && !kept) return call
+      if (!call.retried) first ??= call
+      if (kept && first !== undefined) return first
+    }
+    return first
   }
 
   onGone(connection: Connection, error: Error | undefined): void {
@@ -132,6 +154,11 @@ export class Pool implements ConnectionOwner {
     if (last === call) return
     this.#active[call.place] = last
     last.place = call.place
+  }
+
+  #waitIfRoom(call: Call): void {
+    if (this.#waiting.size < this.#waitingMax) this.#wait(call)
+    else call.sink.onError(new Refusal('overloaded', 'Too many requests wait for the provider.'))
   }
 
   #wait(call: Call): void {

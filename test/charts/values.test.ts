@@ -43,6 +43,7 @@ describeWithHelm('values', () => {
   refuses('injection.drainTimeout=25', "at '/injection/drainTimeout': got number, want string")
   refuses('injection.drainTimeout=1 minute', "at '/injection/drainTimeout': '1 minute' does not match pattern")
   refuses('injection.bodyTotalMax=1GB', "at '/injection/bodyTotalMax': '1GB' does not match pattern")
+  refuses('injection.answersMax=1GB', "at '/injection/answersMax': '1GB' does not match pattern")
   refuses(
     'injection.resources.limits.memory=lots',
     "at '/injection/resources/limits/memory': 'lots' does not match pattern",

@@ -4,3 +4,10 @@ import { SIDECAR_FLAGS } from '../../sidecar/settings.ts'
 test.each(['headersTimeout', 'requestTimeout'] as const)('%s cannot be switched off', (name) => {
   expect(() => SIDECAR_FLAGS[name].parse('0s')).toThrow('expected at least 1s, not "0s"')
 })
+
+test.each(['connectionsMax', 'requestsMax'] as const)('%s is a whole number that lets somebody in', (name) => {
+  expect(SIDECAR_FLAGS[name].parse('1')).toBe(1)
+  for (const text of ['0', '-1', '1.5', '1k', '', '1000000']) {
+    expect(() => SIDECAR_FLAGS[name].parse(text)).toThrow(`expected a whole number from 1 to 999999, not "${text}"`)
+  }
+})

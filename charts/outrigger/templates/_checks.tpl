@@ -15,6 +15,7 @@ Mistakes that values.schema.json cannot see, or cannot say in words. Included by
   "OUTRIGGER_LOG_LEVEL" "injection.logLevel"
   "OUTRIGGER_DRAIN_TIMEOUT" "injection.drainTimeout"
   "OUTRIGGER_BODY_TOTAL_MAX" "injection.bodyTotalMax"
+  "OUTRIGGER_ANSWERS_MAX" "injection.answersMax"
 -}}
 {{- $fixed := list "OUTRIGGER_LISTEN" "OUTRIGGER_ADMIN" "OUTRIGGER_CONFIG_DIR" "OUTRIGGER_LABELS" -}}
 {{- range $name, $_ := .Values.injection.env -}}

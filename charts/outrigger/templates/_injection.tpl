@@ -30,6 +30,7 @@ field of injection.image that is set replaces the operator's, and tag and digest
   "OUTRIGGER_LOG_LEVEL" $injection.logLevel
   "OUTRIGGER_DRAIN_TIMEOUT" $injection.drainTimeout
   "OUTRIGGER_BODY_TOTAL_MAX" $injection.bodyTotalMax
+  "OUTRIGGER_ANSWERS_MAX" $injection.answersMax
 ) $injection.env -}}
 {{- $env := list -}}
 {{- range $name, $value := $variables -}}

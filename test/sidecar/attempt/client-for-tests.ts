@@ -4,6 +4,7 @@ import { SecretValue } from '../../../contract/secret.ts'
 import { type AttemptsDeps, makeAttempts } from '../../../sidecar/attempt/attempts.ts'
 import { KeepAlive } from '../../../sidecar/attempt/keep-alive.ts'
 import { createRuntime } from '../../../sidecar/config/runtime.ts'
+import { AnswerBudget } from '../../../sidecar/listen/answer-budget.ts'
 import type { Exchange, ExchangeObserver } from '../../../sidecar/listen/exchange.ts'
 import { noteFailure } from '../../../sidecar/listen/refuse.ts'
 import { ResponseHeaderFilter } from '../../../sidecar/providers/response-headers.ts'
@@ -97,6 +98,7 @@ const RETRY = { attempts: 1, on: [], statuses: [], backoff: { initialMs: 1, maxM
 export class Relayed {
   readonly client = new Client()
   readonly upstream = new Upstream()
+  readonly answers = new AnswerBudget(1024)
   readonly record: RequestRecord = createRecord('request-1', 'POST', 0)
   /** Where the provider's answer goes. */
   readonly sink: ResponseSink
@@ -127,6 +129,7 @@ export class Relayed {
         standings,
         keepAlive: new KeepAlive({ everyMs: 15_000, now: () => 7 }),
         responseHeaders: new ResponseHeaderFilter(),
+        answers: this.answers,
         random,
         now: () => 7,
         wallClock: () => 0,
@@ -140,6 +143,7 @@ export class Relayed {
   }
 
   #end(outcome: string): string {
+    if (this.answers.bytes !== 0) throw new Error('something still counts as held')
     finishRecord(this.record, 7, this.client.bytesOut)
     return outcome
   }

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
+import { AnswerBudget } from '../../../sidecar/listen/answer-budget.ts'
 import { BodyBudget } from '../../../sidecar/listen/body-budget.ts'
 import { HttpExchange } from '../../../sidecar/listen/http-exchange.ts'
 
@@ -17,10 +18,14 @@ async function unreadExchange(): Promise<{ exchange: HttpExchange; socket: net.S
   open.push(client, { destroy: () => server.close() })
   client.pause()
   client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
-  const limits = { bytesMax: 1024, budget: new BodyBudget(1024) }
+  const options = {
+    body: { bytesMax: 1024, budget: new BodyBudget(1024) },
+    answers: new AnswerBudget(1024),
+    closing: { lastAnswers: false },
+  }
   return new Promise((resolve) => {
     server.once('request', (request, response) => {
-      resolve({ exchange: new HttpExchange(request, response, 'id', limits), socket: request.socket })
+      resolve({ exchange: new HttpExchange(request, response, 'id', options), socket: request.socket })
     })
   })
 }

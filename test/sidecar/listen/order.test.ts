@@ -1,6 +1,6 @@
 // Several requests on one connection, and clients that take their time or leave.
 import { expect, test } from '@jest/globals'
-import { BODY, HOST, post, said, servedForTests } from './served.ts'
+import { BODY, chunked, HOST, post, said, servedForTests } from './served.ts'
 
 const served = servedForTests()
 
@@ -171,4 +171,52 @@ test('a connection carries any number of requests', async () => {
     client.write(post(BODY))
     expect(said(await client.reply())).toBe('200')
   }
+})
+
+const WAITS = 'x-mock-head-delay: 100\r\n'
+
+test('requests that node:http has read are answered one after the other, too', async () => {
+  const bytes = [
+    chunked(saying('word-0'), WAITS),
+    chunked(saying('word-1', '"stream":true,'), 'x-mock-chunk-delay: 5\r\n'),
+    chunked(saying('word-2')),
+  ]
+  const client = await served().connect()
+  client.write(bytes.join(''))
+  expect(await client.reply()).toMatchObject({ status: 200, body: expect.stringContaining('word-0') })
+  expect(served().mock.requests.length).toBeLessThan(3)
+  expect(await client.reply()).toMatchObject({ status: 200, body: expect.stringMatching(/data: \[DONE\]\n\n$/) })
+  expect(await client.reply()).toMatchObject({ status: 200, body: expect.stringContaining('word-2') })
+  expect(await served().carriesOn(client)).toBe(true)
+})
+
+test('of a client that leaves, no request is begun that waited for its turn', async () => {
+  const client = await served().connect()
+  client.write(chunked(BODY, 'x-mock-stall: \r\n') + chunked(BODY) + chunked(BODY))
+  await served().mock.waitFor(({ bodyComplete }) => bodyComplete)
+  client.leave()
+  await served().mock.waitFor(({ abortedAt }) => abortedAt !== undefined)
+  expect(served().mock.requests.length).toBe(1)
+})
+
+test.each([
+  ['many requests', chunked(BODY).repeat(200)],
+  ['a large body', chunked('x'.repeat(500_000))],
+])('a client that sends %s ahead, behind a request that waits, is cut off', async (_name, ahead) => {
+  const client = await served().connect()
+  client.write(chunked(BODY, 'x-mock-stall: \r\n'))
+  await served().mock.waitFor(({ bodyComplete }) => bodyComplete)
+  client.write(ahead)
+  await client.closed
+  await served().mock.waitFor(({ abortedAt }) => abortedAt !== undefined)
+  expect(served().mock.requests.length).toBe(1)
+})
+
+test('a request right behind a body whose reply came early is answered', async () => {
+  const client = await served().connect()
+  const early = post('x'.repeat(300_000), 'Origin: https://evil.example\r\n')
+  client.write(early.slice(0, -100))
+  expect(said(await client.reply())).toBe('403 origin_not_allowed')
+  client.write(early.slice(-100) + post(BODY))
+  expect(said(await client.reply())).toBe('200')
 })

@@ -10,6 +10,7 @@ import { KeepAlive } from '../../../sidecar/attempt/keep-alive.ts'
 import type { Adopted } from '../../../sidecar/config/configuration.ts'
 import { createRuntime } from '../../../sidecar/config/runtime.ts'
 import { handle } from '../../../sidecar/handle.ts'
+import { AnswerBudget } from '../../../sidecar/listen/answer-budget.ts'
 import { ResponseHeaderFilter } from '../../../sidecar/providers/response-headers.ts'
 import { CredentialStanding } from '../../../sidecar/standing/credential-standing.ts'
 import { Standings } from '../../../sidecar/standing/standings.ts'
@@ -41,6 +42,7 @@ interface Run {
   readonly adopted: Adopted
   readonly standings: Standings
   readonly bound: number
+  readonly answers: AnswerBudget
   /** Attempts that were sent when the reply had begun. */
   sentTooLate: number
 }
@@ -66,7 +68,20 @@ function createRun(seed: number): Run {
   standings.adopt(runtime.providers)
   const adopted = { runtime, credentials, complete: true }
   const client = createClient(conversation, form, random)
-  return { random, conversation, form, client, calls: [], records: [], adopted, standings, bound, sentTooLate: 0 }
+  const answers = new AnswerBudget(1024)
+  return {
+    random,
+    conversation,
+    form,
+    client,
+    calls: [],
+    records: [],
+    adopted,
+    standings,
+    bound,
+    answers,
+    sentTooLate: 0,
+  }
 }
 
 function providerConfig(conversation: Conversation, who: string, random: Random): ProviderConfig {
@@ -112,8 +127,17 @@ function depsOf(run: Run): AttemptsDeps {
       return call as unknown as ReturnType<Upstream['send']>
     },
   }
-  const { standings, random } = run
-  return { standings, keepAlive, random, now, wallClock: Date.now, responseHeaders, upstream: upstream as Upstream }
+  const { standings, random, answers } = run
+  return {
+    standings,
+    keepAlive,
+    answers,
+    random,
+    now,
+    wallClock: Date.now,
+    responseHeaders,
+    upstream: upstream as Upstream,
+  }
 }
 
 async function play(seed: number): Promise<unknown[]> {
@@ -159,6 +183,7 @@ function problemsOf(run: Run): string[] {
   for (const { provider: id, inFlight } of run.standings.report(now())) {
     if (inFlight !== 0) problems.push(`${inFlight} permits of ${id} are out`)
   }
+  if (run.answers.bytes !== 0) problems.push(`${run.answers.bytes} bytes count as held`)
   return [...problems, ...replyProblems(run, record)]
 }
 

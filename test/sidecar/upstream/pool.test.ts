@@ -154,13 +154,54 @@ test('a provider that is reached by a name with several addresses is found at th
   expect(await answered('/a')).toBe(0)
 })
 
-test('a burst far beyond the maximum ends with nothing waiting and no more connections than allowed', async () => {
-  start({ connections: { max: 4, idleMs: 60_000 } })
+test('a burst beyond the maximum ends with nothing waiting and no more connections than allowed', async () => {
+  start({ connections: { max: 20, idleMs: 60_000 } })
   void fake.serve((request) => OK.replace(/ok$/, request.includes('/7') ? 'OK' : 'ok'))
-  const calls: Answer[] = Array.from({ length: 500 }, (_, i) => one.send(`/${i % 10}`))
+  const calls: Answer[] = Array.from({ length: 80 }, (_, i) => one.send(`/${i % 10}`))
   const outcomes = await Promise.all(calls.map(({ outcome }) => outcome))
-  expect(outcomes.filter((outcome) => outcome === '200 OK').length).toBe(50)
-  expect(outcomes.filter((outcome) => outcome === '200 ok').length).toBe(450)
+  expect(outcomes.filter((outcome) => outcome === '200 OK').length).toBe(8)
+  expect(outcomes.filter((outcome) => outcome === '200 ok').length).toBe(72)
   expect(calls.every(({ ends }) => ends === 1)).toBe(true)
-  expect([one.counts, fake.connections.length]).toEqual([{ open: 4, idle: 4, waiting: 0 }, 4])
+  expect([one.counts, fake.connections.length]).toEqual([{ open: 20, idle: 20, waiting: 0 }, 20])
+})
+
+const WAITING_MAX: readonly [connectionsMax: number, waitingMax: number][] = [
+  [1, 64],
+  [16, 64],
+  [20, 80],
+  [100, 400],
+]
+
+test.each(WAITING_MAX)(
+  'with %d connections %d calls may wait; the next is refused at once, those that wait are served',
+  async (max, waitingMax) => {
+    start({ connections: { max, idleMs: 60_000 } })
+    const calls = Array.from({ length: waitingMax }, () => one.send('/v1'))
+    const refused = [one.send('/late'), one.send('/later')]
+    // Before this turn of the event loop ends.
+    expect(refused.map(({ refusal }) => refusal?.code)).toEqual(['overloaded', 'overloaded'])
+    expect(refused[0]?.refusal?.message).toBe(
+      'Too much is waiting in this sidecar. Too many requests wait for the provider.',
+    )
+    expect(one.counts.waiting).toBe(waitingMax)
+    for (const { call } of refused) {
+      call?.pause()
+      call?.resume()
+      call?.abort()
+    }
+    void fake.serve(() => OK)
+    expect(new Set(await Promise.all(calls.map(({ outcome }) => outcome)))).toEqual(new Set(['200 ok']))
+    expect([await one.send('/after').outcome, refused.map(({ ends }) => ends)]).toEqual(['200 ok', [1, 1]])
+  },
+)
+
+test('a call that leaves the queue makes room for another', async () => {
+  start({ connections: { max: 1, idleMs: 60_000 } })
+  const calls = Array.from({ length: 64 }, () => one.send('/v1'))
+  expect(one.send('/late').refusal?.code).toBe('overloaded')
+  calls[10]?.call?.abort()
+  calls.push(one.send('/v1'))
+  expect(calls.at(-1)?.refusal).toBeUndefined()
+  expect(one.send('/late').refusal?.code).toBe('overloaded')
+  for (const { call } of calls) call?.abort()
 })
