@@ -1,10 +1,10 @@
 // Whose turn it is: the plan of one request, walked while its attempts fail.
 //
 // In: the plan, the rule's policy, and what became of each attempt. Out: which backend is asked next and after what wait, or that
-// it is enough. Another key of the same provider comes first, where it was the key that was refused or limited; then every
-// backend that was not asked yet, at once; then those that were, after a random back-off or as long as they said, each within
-// its provider's retry budget. Slots and keys are taken when the wait is over, since much can have changed by then.
-// It sends nothing and waits for nothing.
+// it is enough. Another key of the same provider comes first, where it was the key that was refused or limited and enough attempts
+// are left for the others; then every backend that was not asked yet, at once, those that look ill last; then those that were,
+// after a random back-off or as long as they said, each within its provider's retry budget. Slots and keys are taken when the
+// wait is over, since much can have changed by then. It sends nothing and waits for nothing.
 import type { Operation } from '../../contract/sidecar-config.ts'
 import type { Backend, Provider } from '../config/runtime.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
