@@ -47,8 +47,10 @@ export async function makeAttempt(taken: Taken, context: AttemptContext, deps: A
   let verdict: Verdict = 'Neutral'
   try {
     const end = await relayed(taken, context, deps)
-    verdict = end.verdict
     noteEnd(taken, end, context.record, deps.now())
+    // What others left of the total time was too little: that says nothing about this one.
+    const cutShort = context.record.attempts > 1 && attempt.outcome === 'provider_total_timeout'
+    verdict = cutShort ? 'Neutral' : end.verdict
     return end
   } finally {
     standing.end(permit, verdict, deps.now())

@@ -60,6 +60,8 @@ export async function makeAttempts(choice: Choice, context: AttemptsContext, dep
     conclude(failed, { choice, turns, reply, request, record }, deps)
   } finally {
     if (awaited !== undefined) deps.keepAlive.end(awaited)
+    // A comment was all that the client got.
+    if (reply.opened) record.status = 200
   }
 }
 
@@ -111,7 +113,7 @@ function passOn(
   const status = reported && answer.format !== 'events' ? says : answer.status
   const headers = answerHeaders(responseHeaders, answer.rawHeaders, record)
   scrubber.headers(headers)
-  record.status = status
+  record.status = reply.opened ? 200 : status
   record.failure = reported ? 'provider_stream_error' : undefined
   record.fault = reported ? 'provider' : faultOfStatus(status)
   reply.send(status, isRetriedBySdks(status) ? advised(headers, advice) : headers, scrubber.bytes(answer.body))

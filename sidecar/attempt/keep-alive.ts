@@ -12,6 +12,8 @@ export interface Awaited {
   silentSince: number
   /** A provider has said 200, and is thinking. */
   accepted: boolean
+  /** Where it is kept. */
+  place: number
 }
 
 export interface KeepAliveOptions {
@@ -23,7 +25,11 @@ export interface KeepAliveOptions {
 
 export class KeepAlive {
   readonly #options: KeepAliveOptions
-  readonly #awaited = new Set<Awaited>()
+  /**
+   * In no order; each knows its place. A Set that so much passes through is made anew again and again, and the old ones kept dead
+   * requests alive until a major collection.
+   */
+  readonly #awaited: Awaited[] = []
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: KeepAliveOptions) {
@@ -33,15 +39,19 @@ export class KeepAlive {
   /** Undefined for what is no stream that takes comments. */
   begin(reply: Reply, request: Pick<DecodedRequest, 'dialect' | 'operation' | 'stream'>): Awaited | undefined {
     if (!takesComments(request)) return undefined
-    const awaited = { reply, silentSince: this.#options.now(), accepted: false }
-    this.#awaited.add(awaited)
+    const awaited = { reply, silentSince: this.#options.now(), accepted: false, place: this.#awaited.length }
+    this.#awaited.push(awaited)
     this.#timer ??= setInterval(this.#sweep, Math.max(1, this.#options.everyMs / 4)).unref()
     return awaited
   }
 
-  /** The answer has begun, or nothing will come any more. */
+  /** The answer has begun, or nothing will come any more. The last one takes its place. */
   end(awaited: Awaited): void {
-    this.#awaited.delete(awaited)
+    if (this.#awaited[awaited.place] !== awaited) return
+    const last = this.#awaited.pop() as Awaited
+    if (last === awaited) return
+    this.#awaited[awaited.place] = last
+    last.place = awaited.place
   }
 
   readonly #sweep = (): void => {
@@ -54,7 +64,7 @@ export class KeepAlive {
       awaited.accepted = true
       awaited.reply.keepAlive()
     }
-    if (this.#awaited.size > 0) return
+    if (this.#awaited.length > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }

@@ -126,10 +126,9 @@ export class Relay implements ResponseSink, ExchangeObserver {
 
   onBody(chunk: Buffer): void {
     this.#attempt.firstByteMs ??= this.#options.now() - this.#attempt.startedAt
-    if (!this.#reply.begun) this.#count(chunk.length)
     const reader = this.#reader
-    // Nobody reads more of an error page.
-    if (reader === undefined) return this.#hold(chunk.subarray(0, HELD_BYTES_MAX - this.#heldBytes))
+    if (reader === undefined) return this.#holdError(chunk)
+    if (!this.#reply.begun) this.#count(chunk.length)
     const bytes = reader.push(chunk)
     if (!bytes) return
     if (this.#prelude === undefined) this.#forward(bytes)
@@ -178,6 +177,13 @@ export class Relay implements ResponseSink, ExchangeObserver {
     if (seen === 'Hold' && room) return this.#hold(bytes)
     this.#prelude = undefined
     this.#forward(this.#takeHeld(bytes))
+  }
+
+  /** Nobody reads more of an error page, and what is dropped waits for nobody. */
+  #holdError(chunk: Buffer): void {
+    const kept = chunk.subarray(0, HELD_BYTES_MAX - this.#heldBytes)
+    this.#count(kept.length)
+    this.#hold(kept)
   }
 
   /** Copied, since it may be a view. */

@@ -158,11 +158,13 @@ export class Turns implements PlanView {
   /** A provider that refuses one key, or has had enough of it, has not failed. */
   #withAnotherKey(): Turn | undefined {
     if (this.#failed === undefined || this.#failed.end.credential === 'Fine') return undefined
-    const { seat } = this.#failed
+    const { seat, end } = this.#failed
+    // Told to wait for no time at all, the same key is free at once: asking again is a retry like any other.
+    if (end.retryAfterMs === 0) return undefined
     // What is left is enough for the backends that were not asked yet, and no more.
     if (this.#left <= this.#seats.filter(({ tries, givenUp }) => tries === 0 && !givenUp).length) return undefined
     if (seat.givenUp || this.#lacking(seat.backend, this.#options.now()) !== undefined) return undefined
-    return { seat, waitMs: 0, why: `another credential after ${whatHappened(this.#failed.end)}` }
+    return { seat, waitMs: 0, why: `another credential after ${whatHappened(end)}` }
   }
 
   #withAnotherBackend(): Turn | undefined {

@@ -175,6 +175,8 @@ export class OrdinaryExchange implements Exchange {
 
   #end(): void {
     this.#ended = true
+    // An exchange that lived long enough to be promoted would keep all of its request until a major collection.
+    this.#observer = undefined
     // Nobody asks for them any more.
     this.#parts = []
     if (this.#missing === 0) this.#owner.finished(this)

@@ -62,7 +62,7 @@ function accessLine(time: string, record: RequestRecord): string {
     `,"stream":${record.stream},"route":${text(record.route)},"rule":${text(record.rule)}` +
     `,"provider":${text(record.provider)},"model":${text(record.model)}` +
     `,"requestedModel":${text(record.requestedModel)},"credential":${text(record.credential)}` +
-    `,"attempts":${record.attempts},"why":${text(record.why)},"status":${record.status}` +
+    `,"attempts":${record.attempts},"why":${text(record.why)},"circuit":${word(record.circuit)},"status":${record.status}` +
     `,"fault":${word(record.fault)},"failure":${word(record.failure)}` +
     `,"firstByteMs":${record.firstByteMs === undefined ? 'null' : millis(record.firstByteMs)}` +
     `,"durationMs":${millis(record.durationMs)},"bytesIn":${record.bytesIn},"bytesOut":${record.bytesOut}` +

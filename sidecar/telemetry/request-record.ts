@@ -2,6 +2,7 @@
 import type { Dialect, Operation, PriceConfig } from '../../contract/sidecar-config.ts'
 import type { FailureCode, FaultDomain } from '../errors.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
+import type { CircuitState } from '../standing/circuit-breaker.ts'
 import type { Usage } from '../stream/usage.ts'
 import { type AttemptRecord, costPicoUsd, finishAttempt } from './attempt-record.ts'
 
@@ -33,9 +34,11 @@ export interface RequestRecord {
   credential: string
   /** Why the backend of the last attempt was chosen; undefined until one was. */
   why: string | undefined
+  /** Its circuit's state then; undefined until one was chosen. */
+  circuit: CircuitState | undefined
   /** Sent to a provider. */
   attempts: number
-  /** In order, backends that were passed over included; empty for WebSockets. Filled by `addAttempt` and `addSkipped`. */
+  /** In order, backends that were passed over included. Filled by `addAttempt` and `addSkipped`. */
   tries: AttemptRecord[]
   /** Passed over, and not in `tries` for want of room. */
   skippedMore: number
@@ -75,6 +78,7 @@ export function createRecord(requestId: string, method: string, nowMs: number): 
     model: '',
     credential: '',
     why: undefined,
+    circuit: undefined,
     attempts: 0,
     tries: [],
     skippedMore: 0,
@@ -109,6 +113,7 @@ export function addAttempt(record: RequestRecord, attempt: AttemptRecord): void 
   record.credential = attempt.credential
   record.price = attempt.price
   record.why = attempt.why
+  record.circuit = attempt.circuit
 }
 
 /** A backend that was passed over. */

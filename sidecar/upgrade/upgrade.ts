@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { ProxyServer } from 'http-proxy'
 import { noteCredential } from '../attempt/attempt.ts'
 import { isOurMatter, keyRefused, nobodyAsked } from '../attempt/attempts.ts'
-import { failedByAnswer } from '../attempt/failed-attempt.ts'
+import { type FailedAttempt, failedByAnswer } from '../attempt/failed-attempt.ts'
 import { type Taken, Turns } from '../attempt/turns.ts'
 import { Refusal } from '../errors.ts'
 import type { Deps } from '../handle.ts'
@@ -22,6 +22,7 @@ import { route } from '../request/route.ts'
 import type { Verdict } from '../standing/circuit-breaker.ts'
 import type { Standings } from '../standing/standings.ts'
 import { noteRequest, type RequestRecord } from '../telemetry/request-record.ts'
+import { standingName } from '../upstream/credentials.ts'
 import { UpgradeAgent } from '../upstream/upgrade-agent.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { headersForClient, type RefusedUpgrade, relayRefusedUpgrade } from './refused-upgrade.ts'
@@ -49,12 +50,16 @@ interface Upgrade {
   early: Buffer
   socket: Socket
   record: RequestRecord
+  /** What the provider's refusal says of it; undefined where it has not refused. */
+  verdict: Verdict | undefined
 }
 
 /** Where it goes. One attempt: whether it was made is all that its first answer says, and there is nothing to hold back. */
 interface Onward extends Pick<Taken, 'attempt' | 'credential'> {
   agent: UpgradeAgent
   note: RefusedUpgrade['note']
+  /** The provider has taken it: a probe has its answer, and a key its success, though the connection may last for hours. */
+  joined(): void
 }
 
 export class Upgrades implements Drainable {
@@ -81,7 +86,7 @@ export class Upgrades implements Drainable {
     const requestHead = { method: 'GET', target: message.url ?? '/', rawHeaders: message.rawHeaders }
     const record = this.#options.deps.recorder.begin({ requestId, head: requestHead })
     this.#recordAtClose(socket, record)
-    const upgrade = { message, requestHead, early, socket, record }
+    const upgrade = { message, requestHead, early, socket, record, verdict: undefined }
     this.#join(upgrade).catch((error) => refuseUpgrade(upgrade, error))
   }
 
@@ -105,7 +110,8 @@ export class Upgrades implements Drainable {
   }
 
   /** Writes the provider's request over the client's, which http-proxy sends on. Throws Refusal. */
-  #prepare({ message, requestHead, socket, record }: Upgrade): Onward {
+  #prepare(upgrade: Upgrade): Onward {
+    const { message, requestHead, record } = upgrade
     const { deps, upstream, standings, random, now } = this.#options
     gate(requestHead, deps.allowed)
     const adopted = deps.current()
@@ -120,27 +126,39 @@ export class Upgrades implements Drainable {
     if (taken === undefined) throw nobodyAsked(turns.obstacles, now())
     const { attempt, credential } = taken
     const { provider } = attempt
-    this.#endAtClose(socket, taken, record)
+    this.#endAtClose(upgrade, taken)
     const { target, headers } = prepareUpgrade(request, attempt)
     message.url = target
     message.headers = headersOf(`host: ${provider.base.authority}\r\n${headers}${credential.headerLine()}`)
     const note: Onward['note'] = (status, rawHeaders, body) => {
-      if (status >= 400) this.#noteRefused(taken, status, rawHeaders, body)
+      if (status < 400) return
+      const failed = this.#noteRefused(taken, status, rawHeaders, body)
+      upgrade.verdict = failed.verdict
+      if (isOurMatter(failed)) throw keyRefused(status, failed.word)
     }
-    return { attempt, credential, agent: new UpgradeAgent(upstream.targetOf(provider)), note }
+    const agent = new UpgradeAgent(upstream.targetOf(provider))
+    return { attempt, credential, agent, note, joined: () => this.#noteJoined(taken) }
   }
 
-  #noteRefused(taken: Taken, status: number, rawHeaders: readonly string[], body: Buffer): void {
-    const { credential, attempt } = taken
+  #noteJoined({ attempt, credential, standing, permit, record }: Taken): void {
+    const nowMs = this.#options.now()
+    record.status = 101
+    standing.firstByte(permit, nowMs - record.startedAt, nowMs)
+    credential.standing?.succeeded(standingName(attempt.model), nowMs)
+  }
+
+  #noteRefused(taken: Taken, status: number, rawHeaders: readonly string[], body: Buffer): FailedAttempt {
+    const { credential, attempt, record } = taken
     const answer = { dialect: attempt.provider.dialect, status, rawHeaders, body, credential, format: 'json' as const }
     const failed = failedByAnswer(answer, this.#options.wallClock())
     noteCredential(taken, failed, status, this.#options.now())
-    if (isOurMatter(failed)) throw keyRefused(status, failed.word)
+    Object.assign(record, { status, reason: failed.reason, word: failed.word })
+    return failed
   }
 
   /** Before the record is closed, which sums its attempts up. */
-  #endAtClose(socket: Socket, { standing, permit }: Taken, record: RequestRecord): void {
-    socket.prependOnceListener('close', () => standing.end(permit, verdictOf(record), this.#options.now()))
+  #endAtClose(upgrade: Upgrade, { standing, permit }: Taken): void {
+    upgrade.socket.prependOnceListener('close', () => standing.end(permit, verdictOf(upgrade), this.#options.now()))
   }
 }
 
@@ -152,9 +170,9 @@ function takeFirst(turns: Turns): Taken | undefined {
   return undefined
 }
 
-function verdictOf({ status, fault }: RequestRecord): Verdict {
+function verdictOf({ record: { status, fault }, verdict }: Upgrade): Verdict {
   if (status === 101) return 'Success'
-  return fault === 'provider' && status >= 500 ? 'Failure' : 'Neutral'
+  return verdict ?? (fault === 'provider' ? 'Failure' : 'Neutral')
 }
 
 /** Joins the two sockets, or answers the client when they cannot be. */
@@ -180,7 +198,7 @@ function joinThrough(proxy: ProxyServer, upgrade: Upgrade, onward: Onward): void
 }
 
 /** Neither socket outlives the other. */
-function endTogether(proxy: ProxyServer, { socket, record }: Upgrade, { agent }: Onward): void {
+function endTogether(proxy: ProxyServer, { socket, record }: Upgrade, { agent, joined }: Onward): void {
   const leave = (): void => void socket.destroy()
   // Reading is what shows that a client left. Before the 101 it has nothing to say (RFC 6455 §4.1).
   socket.on('data', leave).on('end', leave)
@@ -188,6 +206,7 @@ function endTogether(proxy: ProxyServer, { socket, record }: Upgrade, { agent }:
   proxy.once('open', (opened) => {
     socket.off('data', leave).off('end', leave)
     record.status = 101
+    joined()
     opened.once('close', () => socket.destroySoon())
   })
 }

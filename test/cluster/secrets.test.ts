@@ -56,7 +56,7 @@ const out: { where: string; text: string }[] = []
 beforeAll(async () => {
   const { cluster, images, provider: mock } = installation()
   folder = await mkdtemp(path.join(tmpdir(), 'outrigger-secrets-'))
-  leaky = await startMock({ host: cluster.place.server.hostname, always: { 'echo-key': '' } })
+  leaky = await startMock({ host: cluster.place.server.hostname, always: { 'echo-key': '', status: '422' } })
   proxy = await startLeakyProxy(cluster.place.server.hostname)
   const sdks = await provideApp(cluster, 'sdks')
   await apply(cluster, namespace(AI), namespace(SHOP))
@@ -221,7 +221,7 @@ describe('a provider’s key', () => {
     )
     expect(names).toEqual(expect.arrayContaining([`ConfigMap ${SHOP}/outrigger-config`, `${pods[0]?.ip}:8788/config`]))
     const failed = out.find(({ where }) => where.startsWith('log of failing'))?.text ?? ''
-    expect(failed).toMatch(/401 Incorrect API key provided: \*+.*OPENAI_BASE_URL/s)
+    expect(failed).toMatch(/422 Incorrect API key provided: \*+.*OPENAI_BASE_URL/s)
     expect(out.filter(({ text }) => text.length === 0).map(({ where }) => where)).toEqual([])
   })
 })

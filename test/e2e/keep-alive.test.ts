@@ -104,6 +104,19 @@ test('on the wire they are whole events before the first one, and Outrigger’s 
   expect(body).toMatch(/data: \[DONE\]\n\n$/)
 })
 
+test('a client that leaves behind them was sent a 200', async () => {
+  const { first, sidecar } = ways()
+  first.next({ 'head-delay': '5000' })
+  const left = new AbortController()
+  const asked = ask(`${sidecar.url}/v1/chat/completions`, {
+    body: chat('gpt-5-mini', { stream: true }),
+    signal: left.signal,
+    onBody: () => left.abort(),
+  })
+  await expect(asked).rejects.toThrow('aborted')
+  expect(await sidecar.accessLine(({ failure }) => failure === 'client_closed')).toMatchObject({ status: 200 })
+})
+
 /** What happens behind the comments, and how the next provider is told of in the access log. */
 const FAULTS: readonly (readonly [name: string, asked: Asked, outcome: string])[] = [
   ['500', { ...LATE, status: '500' }, 'provider_error'],

@@ -21,12 +21,16 @@ const JOINED = 'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnec
 let fake: FakeProvider
 let sidecar: TestSidecar
 
+/** A circuit that opens with the first failure, and soon lets a probe go. */
+const TOUCHY = { consecutiveFailures: 1, errorPercent: 0, minRequests: 1, windowMs: 1000, openForMs: 1, probes: 1 }
+
 async function start(timeouts = LONG): Promise<void> {
   const credentials = [{ name: 'primary', file: KEY_FILE, weight: 1 }]
-  const options = { baseURL: `http://127.0.0.1:${fake.port}/v1`, timeouts, credentials }
+  const baseURL = `http://127.0.0.1:${fake.port}/v1`
+  const options = { baseURL, timeouts, credentials, circuitBreaker: TOUCHY }
   const config = sidecarConfig({ providers: [provider('ai/openai', 'OpenAI', [], options)] })
   // A drain that waits for somebody is seen by how long it takes.
-  sidecar = await startTestSidecar({ config, keys: { [KEY_FILE]: KEY } }, { drainTimeout: 60_000 })
+  sidecar = await startTestSidecar({ config, keys: { [KEY_FILE]: KEY } }, { drainTimeout: 60_000, logLevel: 'debug' })
 }
 
 beforeEach(async () => {
@@ -156,7 +160,43 @@ describe('a provider', () => {
   })
 })
 
+describe('a joined connection, from its 101 on,', () => {
+  test('is a probe’s success: the circuit closes while it lasts', async () => {
+    await start()
+    const first = await asked()
+    first.connection.socket.resetAndDestroy()
+    expect(await first.client.reply()).toMatchObject({ status: 502 })
+    await accessLine()
+    const { client } = await joined()
+    expect(logged('circuit').at(-1)).toBe('circuit closed')
+    client.leave()
+  })
+
+  test('is its key’s success', async () => {
+    await start()
+    const first = await asked()
+    first.connection.write('HTTP/1.1 429 Too Many Requests\r\nretry-after-ms: 1\r\ncontent-length: 0\r\n\r\n')
+    expect(await first.client.reply()).toMatchObject({ status: 429 })
+    await accessLine()
+    const { client } = await joined()
+    expect(logged('credential')).toEqual(['credential cools down', 'credential in use again'])
+    client.leave()
+  })
+})
+
 describe('an upgrade that is refused', () => {
+  test.each([
+    ['our key', 401, 502],
+    ['the request', 400, 400],
+  ])('for %s says nothing against the provider', async (_, status, expected) => {
+    await start()
+    const { client, connection } = await asked()
+    connection.write(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`)
+    expect(await client.reply()).toMatchObject({ status: expected })
+    await accessLine()
+    expect(logged('circuit')).toEqual([])
+  })
+
   test.each([
     ['by Outrigger', 'evil.example', 403],
     ['by the provider', '127.0.0.1', 429],
@@ -227,6 +267,11 @@ async function joined(headers = ''): Promise<Ends> {
 function leave(client: RawClient, how: 'resets' | 'leaves'): void {
   if (how === 'resets') client.socket.resetAndDestroy()
   else client.leave()
+}
+
+/** Changes of a circuit, or of a key. */
+function logged(what: string): unknown[] {
+  return sidecar.logLines.map(({ msg }) => String(msg)).filter((msg) => msg.startsWith(what))
 }
 
 function accessLine(): Promise<Line> {

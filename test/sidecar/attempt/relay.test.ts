@@ -87,6 +87,16 @@ test.each([204, 304, 200])('an answer of %d that has no body stays without one',
   }
 })
 
+test('of an error page without end no more is kept, or counts as kept, than the client gets', async () => {
+  const relayed = new Relayed()
+  relayed.sink.onHead(500, TEXT_TYPE, undefined)
+  for (let i = 0; i < 10; i++) relayed.body(Buffer.alloc(100_000, 'x'))
+  expect(relayed.answers.bytes).toBe(256 * 1024)
+  relayed.sink.onEnd()
+  await relayed.outcome
+  expect(relayed.client.body.length).toBe(256 * 1024)
+})
+
 // Ends that come too early.
 
 interface Cut {

@@ -55,3 +55,21 @@ test.each([401, 402, 403, 429])(
     expect(await outcome(status)).toMatch(/^200 answer of second \(attempts [23]\) asked [12]\+1$/)
   },
 )
+
+test('a 429 that says to wait for no time at all is followed by a retry like any other, within the budget', async () => {
+  const headers = { ...JSON_TYPE, 'retry-after': '0' }
+  const body = CHAT.errorBody('the_word', 429)
+  first.respond = () => ({ answer: { status: 429, headers, body, framing: 'Length' } })
+  first.clear()
+  const one = provider('shop/first', 'OpenAI', [], {
+    baseURL: `${first.url}/v1`,
+    credentials: [{ name: 'a', file: 'a', weight: 1 }],
+    retryBudget: { percent: 0, minPerSecond: 0 },
+  })
+  const rule = ruleConfig('all', { backends: [backend('shop/first')], retry: RETRY })
+  const config = sidecarConfig({ providers: [one], routes: [routeConfig('shop/all', [rule])] })
+  sidecar = await startTestSidecar({ config, keys: { a: 'sk-a' } })
+  const { status } = await ask(sidecar.url + CHAT.path('m', 'whole'), { body: CHAT.body('m', 'whole') })
+  await sidecar.stop()
+  expect([status, first.requests.length]).toEqual([429, 1])
+})

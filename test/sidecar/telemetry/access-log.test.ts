@@ -34,7 +34,7 @@ test('a line tells everything about a request, in a fixed order', () => {
   expect(lineOf(record({ stream: true, firstByteMs: 41.0426, durationMs: 1500 }))).toBe(
     '{"time":"2026-11-21T09:05:03.007Z","level":"info","msg":"access","requestId":"0193f4c2-7c1e","method":"POST",' +
       '"dialect":"OpenAI","operation":"Chat","stream":true,"route":"shop/chat","rule":"fast","provider":"ai/openai",' +
-      '"model":"gpt-5-mini","requestedModel":"fast","credential":"primary","attempts":1,"why":"weight 9 of 10","status":200,"fault":null,' +
+      '"model":"gpt-5-mini","requestedModel":"fast","credential":"primary","attempts":1,"why":"weight 9 of 10","circuit":"Closed","status":200,"fault":null,' +
       '"failure":null,"firstByteMs":41.043,"durationMs":1500.000,"bytesIn":300,"bytesOut":4000,"inputTokens":100,' +
       '"cachedInputTokens":40,"cacheWriteTokens":5,"outputTokens":30,"reasoningTokens":10,"costUsd":"0.0000015"}\n',
   )
@@ -121,6 +121,7 @@ test('what is unknown is null, never empty or 0', () => {
     credential: null,
     attempts: 0,
     why: null,
+    circuit: null,
     status: 404,
     fault: 'caller',
     failure: 'unknown_path',

@@ -19,6 +19,7 @@ const RECORD: RequestRecord = {
   model: 'gpt-5-mini',
   credential: 'primary',
   why: 'weight 9 of 10',
+  circuit: 'Closed',
   attempts: 1,
   tries: [],
   skippedMore: 0,
