@@ -40,7 +40,7 @@ generate: $(INSTALLED) ## Rewrites what is derived from crds/.
 	node scripts/copy-crds.ts
 
 golden: $(INSTALLED) ## Rewrites the expected output of the golden cases; read the diff.
-	GOLDEN=write $(JEST) test/operator/compile/golden test/operator/inject/golden test/operator/status/golden test/charts/golden
+	GOLDEN=write $(JEST) test/operator/compile/golden test/operator/inject/golden test/operator/status/golden test/charts/golden test/cli/explain/explain test/sidecar/stream/prelude
 
 build: dist/outrigger.cjs ## Bundles the command line into dist/outrigger.cjs.
 
