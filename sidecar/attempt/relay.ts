@@ -152,7 +152,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
       this.#reply.end()
     } else {
       const body = this.#options.credential.scrubber.bytes(this.#joinKeyStart(this.#takeHeld(rest ?? EMPTY)))
-      this.#options.events.onContent(this.#attempt.firstByteMs ?? 0)
+      this.#options.events.onContent(this.#firstByteMs())
       this.#reply.send(this.#attempt.status, this.#headers(), body)
     }
   }
@@ -233,10 +233,15 @@ export class Relay implements ResponseSink, ExchangeObserver {
   #begin(): void {
     this.#count(-this.#counted)
     this.#record.status = this.#attempt.status
-    this.#options.events.onContent(this.#attempt.firstByteMs ?? 0)
+    this.#options.events.onContent(this.#firstByteMs())
     // Of these two an unfinished end is not forwarded, so their length is not known.
     const known = this.#format !== 'events' && this.#format !== 'json-array'
     this.#reply.begin(this.#attempt.status, this.#headers(), known ? this.#bodyBytes : undefined)
+  }
+
+  /** An answer without a body begins with its head. */
+  #firstByteMs(): number {
+    return this.#attempt.firstByteMs ?? this.#options.now() - this.#attempt.startedAt
   }
 
   #headers(): string[] {
