@@ -8,7 +8,7 @@ import type { ResponseHeaderFilter } from '../providers/response-headers.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { Verdict } from '../standing/circuit-breaker.ts'
 import { finishAttempt } from '../telemetry/attempt-record.ts'
-import type { RequestRecord } from '../telemetry/request-record.ts'
+import { firstSentAt, type RequestRecord } from '../telemetry/request-record.ts'
 import type { WireRequest } from '../upstream/call.ts'
 import { type Credential, standingName } from '../upstream/credentials.ts'
 import { DecodingSink } from '../upstream/decoding-sink.ts'
@@ -142,7 +142,7 @@ function refusalStatus(status: number): 401 | 402 | 403 {
 function timeoutsOf({ attempt, record }: Taken, { record: request }: AttemptContext): Taken['attempt']['timeouts'] {
   const { timeouts } = attempt
   if (request.attempts === 1) return timeouts
-  return { ...timeouts, totalMs: Math.max(1, request.startedAt + timeouts.totalMs - record.startedAt) }
+  return { ...timeouts, totalMs: Math.max(1, firstSentAt(request) + timeouts.totalMs - record.startedAt) }
 }
 
 function wire(prepared: PreparedRequest, credential: Credential): WireRequest {

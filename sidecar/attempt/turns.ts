@@ -14,7 +14,7 @@ import { type Attempt, attemptOf, type Choice, modelAt } from '../request/route.
 import type { AttemptPermit, ProviderStanding } from '../standing/provider-standing.ts'
 import type { Standings } from '../standing/standings.ts'
 import { type AttemptRecord, createAttempt, createSkipped, type SkipWord } from '../telemetry/attempt-record.ts'
-import { addAttempt, addSkipped, type RequestRecord } from '../telemetry/request-record.ts'
+import { addAttempt, addSkipped, firstSentAt, type RequestRecord } from '../telemetry/request-record.ts'
 import { Credential, type Credentials, type NoCredential } from '../upstream/credentials.ts'
 import type { FailedAttempt } from './failed-attempt.ts'
 
@@ -194,7 +194,7 @@ export class Turns implements PlanView {
   #whyNotAgain({ backend }: Seat, waitMs: number, nowMs: number): SkipWord | undefined {
     const { choice, record, standings } = this.#options
     if (waitMs > choice.retry.backoff.maxMs) return 'RetryAfterTooLong'
-    if (nowMs + waitMs >= record.startedAt + backend.timeouts.totalMs) return 'NoTimeLeft'
+    if (nowMs + waitMs >= firstSentAt(record) + backend.timeouts.totalMs) return 'NoTimeLeft'
     const lacking = this.#lacking(backend, nowMs)
     const beyond = lacking !== undefined && (lacking.untilMs ?? Number.POSITIVE_INFINITY) > nowMs + waitMs
     if (beyond && !lacking.guessed) return obstacleOf(lacking).kind

@@ -116,6 +116,11 @@ export function addAttempt(record: RequestRecord, attempt: AttemptRecord): void 
   record.circuit = attempt.circuit
 }
 
+/** When its first attempt was sent, which is where the total timeout begins; monotonic milliseconds. */
+export function firstSentAt({ tries, startedAt }: RequestRecord): number {
+  return tries.find(({ outcome }) => outcome !== 'Skipped')?.startedAt ?? startedAt
+}
+
 /** A backend that was passed over. */
 export function addSkipped(record: RequestRecord, skipped: AttemptRecord): void {
   if (record.tries.length - record.attempts < SKIPPED_MAX) record.tries.push(skipped)
