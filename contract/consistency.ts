@@ -1,3 +1,6 @@
+import { ofPrice, ofRows } from './limit-consistency.ts'
+import { providerOwner, routeOwner } from './limit-identity.ts'
+import { repeated, unsorted } from './list-order.ts'
 import type {
   ProviderConfig,
   RetryConfig,
@@ -26,6 +29,8 @@ function ofProvider(at: string, provider: ProviderConfig): string[] {
     ...repeated(`${at}.headers`, 'name', provider.headers),
     ...repeated(`${at}.credentials`, 'name', provider.credentials),
     ...repeated(`${at}.models`, 'name', provider.models),
+    ...provider.models.flatMap(({ price }, index) => (price ? ofPrice(`${at}.models[${index}].price`, price) : [])),
+    ...ofRows(at, { limits: provider.limits }, providerOwner(provider.id)),
   ]
   if (provider.apiVersion !== undefined && provider.type !== 'AzureOpenAI') {
     problems.push(`${at}.apiVersion: allowed for AzureOpenAI only`)
@@ -42,8 +47,12 @@ function ofRoute(at: string, route: RouteConfig, providers: Map<string, Provider
     ...route.workloads.matchExpressions.flatMap((term, index) =>
       ofTerm(`${at}.workloads.matchExpressions[${index}]`, term),
     ),
+    ...ofRows(at, route, routeOwner(route.id)),
     ...repeated(`${at}.rules`, 'name', route.rules),
-    ...route.rules.flatMap((rule, index) => ofRule(`${at}.rules[${index}]`, rule, providers)),
+    ...route.rules.flatMap((rule, index) => [
+      ...ofRule(`${at}.rules[${index}]`, rule, providers),
+      ...ofRows(`${at}.rules[${index}]`, rule, routeOwner(route.id, rule.name)),
+    ]),
   ]
 }
 
@@ -84,23 +93,4 @@ function ofRetry(at: string, { on, statuses, backoff }: RetryConfig): string[] {
     ...unsorted(`${at}.statuses`, statuses),
     ...(backoff.initialMs > backoff.maxMs ? [`${at}.backoff.initialMs: expected at most maxMs`] : []),
   ]
-}
-
-/** Sets are written as sorted lists, so that equal sets are equal bytes. */
-function unsorted(at: string, items: readonly (string | number)[]): string[] {
-  return items.flatMap((item, index) => {
-    const before = items[index - 1]
-    return before === undefined || before < item ? [] : [`${at}[${index}]: expected more than the one before it`]
-  })
-}
-
-function repeated<K extends string>(at: string, key: K, items: readonly Record<K, string>[]): string[] {
-  const seen = new Set<string>()
-  return items.flatMap((item, index) => {
-    if (!seen.has(item[key])) {
-      seen.add(item[key])
-      return []
-    }
-    return [`${at}[${index}].${key}: ${JSON.stringify(item[key])} is there already`]
-  })
 }

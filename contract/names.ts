@@ -61,6 +61,8 @@ export const HEADER_PROVIDER = 'x-outrigger-provider'
 export const HEADER_MODEL = 'x-outrigger-model'
 export const HEADER_ATTEMPTS = 'x-outrigger-attempts'
 export const HEADER_REASON = 'x-outrigger-reason'
+/** On answers: budgets that have passed one of their `warnAtPercent`, as `id percent %`, separated by commas. */
+export const HEADER_BUDGET = 'x-outrigger-budget'
 
 /**
  * File of one credential: `namespace.provider.credential`, and `.version` where its Secret has one, so that another value is

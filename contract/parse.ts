@@ -7,6 +7,7 @@
 // before it is written. Never throws, never fills in a default, never repairs.
 
 import { inconsistencies } from './consistency.ts'
+import { isBudget, isLimit, isPrice, isUnknownPrice } from './limit-shape.ts'
 import {
   anything,
   type Check,
@@ -34,7 +35,6 @@ import {
   type HealthCheckConfig,
   type MatchConfig,
   type ModelConfig,
-  type PriceConfig,
   type ProviderConfig,
   type RetryBudgetConfig,
   type RetryConfig,
@@ -102,13 +102,6 @@ const isHeader = objectOf<HeaderConfig>({ name: headerName, value: headerValue }
 
 const isCredential = objectOf<CredentialConfig>({ name: nonEmpty, file: fileName, weight: integer(1, WEIGHT_MAX) })
 
-const isPrice = objectOf<PriceConfig>({
-  inputPicoUsd: integer(0),
-  cachedInputPicoUsd: integer(0),
-  cacheWritePicoUsd: integer(0),
-  outputPicoUsd: integer(0),
-})
-
 /** It goes into headers and paths. */
 const isModelName = text('visible ASCII', (value) => /^[!-~]+$/.test(value))
 
@@ -167,7 +160,7 @@ const isEgressProxy = objectOf<EgressProxyConfig>({ url: proxyURL, credentialsFi
 
 const isProvider = objectOf<ProviderConfig>({
   id: objectId,
-  type: oneOf('OpenAI', 'AzureOpenAI', 'Anthropic', 'Gemini', 'OpenAICompatible'),
+  type: oneOf('OpenAI', 'AzureOpenAI', 'Anthropic', 'Gemini', 'Bedrock', 'OpenAICompatible'),
   baseURL,
   apiVersion: optional(nonEmpty),
   headers: listOf(isHeader),
@@ -178,6 +171,7 @@ const isProvider = objectOf<ProviderConfig>({
   connections: isConnections,
   circuitBreaker: isCircuitBreaker,
   retryBudget: isRetryBudget,
+  limits: listOf(isLimit),
   healthCheck: optional(isHealthCheck),
   tls: isTls,
   egressProxy: optional(isEgressProxy),
@@ -225,12 +219,21 @@ const isRule = objectOf<RuleConfig>({
   balance: oneOf('Weighted', 'LeastInFlight', 'Fastest', 'Cheapest'),
   retry: isRetry,
   panicPercent: percent,
+  limits: listOf(isLimit),
+  budgets: listOf(isBudget),
+  unknownPrice: isUnknownPrice,
   timeouts: isTimeoutsOverride,
   defaults: listOf(isBodyField),
   overrides: listOf(isBodyField),
 })
 
-const isRoute = objectOf<RouteConfig>({ id: objectId, workloads: isSelector, rules: listOf(isRule) })
+const isRoute = objectOf<RouteConfig>({
+  id: objectId,
+  workloads: isSelector,
+  limits: listOf(isLimit),
+  budgets: listOf(isBudget),
+  rules: listOf(isRule),
+})
 
 const isSidecarConfig: Check<SidecarConfig> = objectOf<SidecarConfig>({
   format: literal(CONFIG_FORMAT),

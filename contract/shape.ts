@@ -29,7 +29,7 @@ export function text(expected: string, accepts: (value: string) => boolean): Che
     (typeof value === 'string' && accepts(value)) || refuse(problems, at, `expected ${expected}`)
 }
 
-/** An integer that a double holds exactly, `min` and `max` included. */
+/** An integer, `min` and `max` included; one that a double holds exactly unless `max` is larger. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Check<number> {
   return (value, at, problems): value is number => {
     if (typeof value === 'number' && value > max) return refuse(problems, at, `expected an integer ≤ ${max}`)
@@ -76,6 +76,19 @@ export function objectOf<T extends object>(fields: Fields<T>): Check<T> {
     const unknown = Object.keys(value).filter((name) => !Object.hasOwn(fields, name))
     for (const name of unknown) refuse(problems, member(at, name), 'unknown field')
     return all(known) && unknown.length === 0
+  }
+}
+
+/** One of several objects, told apart by their `type`. */
+export function variantOf<T extends { type: string }>(variants: Record<T['type'], Check<T>>): Check<T> {
+  const checks: Record<string, Check<T>> = variants
+  return (value, at, problems): value is T => {
+    if (!isObject(value)) return refuse(problems, at, 'expected an object')
+    const { type } = value
+    if (typeof type !== 'string' || !Object.hasOwn(checks, type)) {
+      return refuse(problems, member(at, 'type'), `expected one of ${Object.keys(checks).join(', ')}`)
+    }
+    return checks[type]?.(value, at, problems) === true
   }
 }
 

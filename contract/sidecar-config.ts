@@ -4,6 +4,8 @@
 // Kubernetes type and no secret value: a credential is a file path relative to the mounted directory. Every list has a
 // stable order, so equal input gives equal bytes. `contract/parse.ts` is the only way in for a sidecar.
 
+import type { BudgetConfig, LimitConfig, PriceConfig, UnknownPrice } from './limit-config.ts'
+
 /** Bumped when an older sidecar could misread a newer document; a sidecar refuses what it does not know. */
 export const CONFIG_FORMAT = 1
 
@@ -20,9 +22,9 @@ export interface SidecarConfig {
 }
 
 /** Who speaks: decides paths, errors, stream format and usage. Azure and compatible servers speak OpenAI's. */
-export type Dialect = 'OpenAI' | 'Anthropic' | 'Gemini'
+export type Dialect = 'OpenAI' | 'Anthropic' | 'Gemini' | 'Bedrock'
 
-export type ProviderType = 'OpenAI' | 'AzureOpenAI' | 'Anthropic' | 'Gemini' | 'OpenAICompatible'
+export type ProviderType = 'OpenAI' | 'AzureOpenAI' | 'Anthropic' | 'Gemini' | 'Bedrock' | 'OpenAICompatible'
 
 export interface ProviderConfig {
   /** `namespace/name` of the LLMProvider. */
@@ -47,6 +49,8 @@ export interface ProviderConfig {
   connections: ConnectionsConfig
   circuitBreaker: CircuitBreakerConfig
   retryBudget: RetryBudgetConfig
+  /** The provider's own quota, shared by all who use it. In the resource's order. */
+  limits: LimitConfig[]
   /** Absent: only real requests tell how the provider is. */
   healthCheck?: HealthCheckConfig
   tls: TlsConfig
@@ -75,16 +79,6 @@ export interface ModelConfig {
   price?: PriceConfig
   /** Tokens. */
   contextWindow?: number
-}
-
-/** Integers, pico-USD (1e-12 USD) per token, so that costs add up exactly: "0.25" USD per million is 250000. */
-export interface PriceConfig {
-  inputPicoUsd: number
-  /** Read from the provider's prompt cache. Absent in the resource: the input price. */
-  cachedInputPicoUsd: number
-  /** Written to the provider's prompt cache. Absent in the resource: the input price. */
-  cacheWritePicoUsd: number
-  outputPicoUsd: number
 }
 
 export interface TimeoutsConfig {
@@ -164,6 +158,9 @@ export interface RouteConfig {
   id: string
   /** Pods of the namespace whose requests this route decides. Empty selects all. */
   workloads: SelectorConfig
+  /** Over all its rules together. In the resource's order. */
+  limits: LimitConfig[]
+  budgets: BudgetConfig[]
   rules: RuleConfig[]
 }
 
@@ -195,6 +192,10 @@ export interface RuleConfig {
    * request is never refused because every provider looks ill.
    */
   panicPercent: number
+  /** In the resource's order. */
+  limits: LimitConfig[]
+  budgets: BudgetConfig[]
+  unknownPrice: UnknownPrice
   /** Replace the provider's where set. */
   timeouts: Partial<TimeoutsConfig>
   /** Top-level body fields filled in where the client sent none. */

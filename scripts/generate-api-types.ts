@@ -126,6 +126,7 @@ function renderObject(schema: Schema, name: string, memberPrefix: string, interf
 
 function renderType(schema: Schema, prefix: string, field: string, interfaces: string[]): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => `'${value}'`).join(' | ')
+  if (schema['x-kubernetes-int-or-string'] === true) return 'number | string'
   switch (schema.type) {
     case 'string':
     case 'boolean':

@@ -74,6 +74,7 @@ export function checkRules(rules: CelRules, value: unknown, forbidden: Forbidden
   function convert(schema: StructuralSchema, value: unknown, path: FieldPath): CelInput | undefined {
     if (schema.type === 'integer') return BigInt(Number(value))
     if (schema.type === 'string' || schema.type === 'boolean') return value as string | boolean
+    if (schema['x-kubernetes-int-or-string'] === true) return typeof value === 'string' ? value : BigInt(Number(value))
     if (Array.isArray(value)) {
       const { items = {} } = schema
       return value.map((item, index) => visit(items, item, [...path, index])).filter((item) => item !== undefined)

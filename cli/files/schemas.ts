@@ -51,6 +51,18 @@ export const LLMProviderSchema: StructuralSchema = {
           fieldPath: '.gemini',
         },
         {
+          rule: "has(self.bedrock) == (self.type == 'Bedrock')",
+          message: 'set bedrock with its region when type is Bedrock, and only then',
+          reason: 'FieldValueInvalid',
+          fieldPath: '.bedrock',
+        },
+        {
+          rule: "self.type != 'Bedrock' || !has(self.healthCheck) || has(self.healthCheck.path)",
+          message: 'set path, because the runtime endpoint of Bedrock lists no models; or leave healthCheck out',
+          reason: 'FieldValueInvalid',
+          fieldPath: '.healthCheck',
+        },
+        {
           rule: "has(self.openAICompatible) == (self.type == 'OpenAICompatible')",
           message: 'set openAICompatible with its baseURL when type is OpenAICompatible, and only then',
           reason: 'FieldValueInvalid',
@@ -60,7 +72,7 @@ export const LLMProviderSchema: StructuralSchema = {
       properties: {
         type: {
           type: 'string',
-          enum: ['OpenAI', 'AzureOpenAI', 'Anthropic', 'Gemini', 'OpenAICompatible'],
+          enum: ['OpenAI', 'AzureOpenAI', 'Anthropic', 'Gemini', 'Bedrock', 'OpenAICompatible'],
         },
         openAI: {
           type: 'object',
@@ -163,6 +175,35 @@ export const LLMProviderSchema: StructuralSchema = {
             baseURL: {
               type: 'string',
               default: 'https://generativelanguage.googleapis.com',
+              maxLength: 512,
+              'x-kubernetes-validations': [
+                {
+                  rule: "self.matches(r'(?i)^https?://(([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)*[a-z]([a-z0-9-]*[a-z0-9])?\\.?|((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])|\\[([0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\\])(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?(/[a-z0-9._~%:@+=,/-]*)?$')",
+                  message:
+                    'write an absolute http or https URL without user, query or fragment, such as https://llm.example.com/v1',
+                  reason: 'FieldValueInvalid',
+                },
+                {
+                  rule: "!self.matches(r'(?i)^https?://([^/]*\\.)?localhost\\.?([:/]|$)') && !self.matches(r'^[^/]*//(0\\.[0-9]+|127\\.[0-9]+|169\\.254)\\.[0-9]+\\.[0-9]+([:/]|$)') && !self.matches(r'(?i)^https?://\\[([0:]*1?|[0:]*ffff:[^/]*|fe[89ab][0-9a-f]:[^/]*)\\]')",
+                  message:
+                    'name a host outside the pod and its node: localhost, loopback, link-local and unspecified addresses are refused, for a server beside the application use a Service',
+                  reason: 'FieldValueForbidden',
+                },
+              ],
+            },
+          },
+        },
+        bedrock: {
+          type: 'object',
+          required: ['region'],
+          properties: {
+            region: {
+              type: 'string',
+              maxLength: 32,
+              pattern: '^[a-z]+(-[a-z]+)+-[0-9]{1,2}$',
+            },
+            baseURL: {
+              type: 'string',
               maxLength: 512,
               'x-kubernetes-validations': [
                 {
@@ -327,6 +368,120 @@ export const LLMProviderSchema: StructuralSchema = {
                         reason: 'FieldValueInvalid',
                       },
                     ],
+                  },
+                  reasoningPerMillion: {
+                    type: 'string',
+                    maxLength: 13,
+                    'x-kubernetes-validations': [
+                      {
+                        rule: "self.matches(r'^(0|[1-9][0-9]{0,5})(\\.[0-9]{1,6})?$')",
+                        message:
+                          'write USD as a decimal number in quotes, below 1000000 and with at most 6 decimals, such as "0.25"',
+                        reason: 'FieldValueInvalid',
+                      },
+                    ],
+                  },
+                  perImage: {
+                    type: 'string',
+                    maxLength: 16,
+                    'x-kubernetes-validations': [
+                      {
+                        rule: "self.matches(r'^(0|[1-9][0-9]{0,2})(\\.[0-9]{1,12})?$')",
+                        message:
+                          'write USD as a decimal number in quotes, below 1000 and with at most 12 decimals, such as "0.04"',
+                        reason: 'FieldValueInvalid',
+                      },
+                    ],
+                  },
+                  perSecond: {
+                    type: 'string',
+                    maxLength: 16,
+                    'x-kubernetes-validations': [
+                      {
+                        rule: "self.matches(r'^(0|[1-9][0-9]{0,2})(\\.[0-9]{1,12})?$')",
+                        message:
+                          'write USD as a decimal number in quotes, below 1000 and with at most 12 decimals, such as "0.04"',
+                        reason: 'FieldValueInvalid',
+                      },
+                    ],
+                  },
+                  tiers: {
+                    type: 'array',
+                    maxItems: 8,
+                    'x-kubernetes-list-type': 'map',
+                    'x-kubernetes-list-map-keys': ['aboveInputTokens'],
+                    items: {
+                      type: 'object',
+                      required: ['aboveInputTokens', 'inputPerMillion', 'outputPerMillion'],
+                      properties: {
+                        aboveInputTokens: {
+                          type: 'integer',
+                          format: 'int32',
+                          minimum: 1,
+                          maximum: 1000000000,
+                        },
+                        inputPerMillion: {
+                          type: 'string',
+                          maxLength: 13,
+                          'x-kubernetes-validations': [
+                            {
+                              rule: "self.matches(r'^(0|[1-9][0-9]{0,5})(\\.[0-9]{1,6})?$')",
+                              message:
+                                'write USD as a decimal number in quotes, below 1000000 and with at most 6 decimals, such as "0.25"',
+                              reason: 'FieldValueInvalid',
+                            },
+                          ],
+                        },
+                        cachedInputPerMillion: {
+                          type: 'string',
+                          maxLength: 13,
+                          'x-kubernetes-validations': [
+                            {
+                              rule: "self.matches(r'^(0|[1-9][0-9]{0,5})(\\.[0-9]{1,6})?$')",
+                              message:
+                                'write USD as a decimal number in quotes, below 1000000 and with at most 6 decimals, such as "0.25"',
+                              reason: 'FieldValueInvalid',
+                            },
+                          ],
+                        },
+                        cacheWritePerMillion: {
+                          type: 'string',
+                          maxLength: 13,
+                          'x-kubernetes-validations': [
+                            {
+                              rule: "self.matches(r'^(0|[1-9][0-9]{0,5})(\\.[0-9]{1,6})?$')",
+                              message:
+                                'write USD as a decimal number in quotes, below 1000000 and with at most 6 decimals, such as "0.25"',
+                              reason: 'FieldValueInvalid',
+                            },
+                          ],
+                        },
+                        outputPerMillion: {
+                          type: 'string',
+                          maxLength: 13,
+                          'x-kubernetes-validations': [
+                            {
+                              rule: "self.matches(r'^(0|[1-9][0-9]{0,5})(\\.[0-9]{1,6})?$')",
+                              message:
+                                'write USD as a decimal number in quotes, below 1000000 and with at most 6 decimals, such as "0.25"',
+                              reason: 'FieldValueInvalid',
+                            },
+                          ],
+                        },
+                        reasoningPerMillion: {
+                          type: 'string',
+                          maxLength: 13,
+                          'x-kubernetes-validations': [
+                            {
+                              rule: "self.matches(r'^(0|[1-9][0-9]{0,5})(\\.[0-9]{1,6})?$')",
+                              message:
+                                'write USD as a decimal number in quotes, below 1000000 and with at most 6 decimals, such as "0.25"',
+                              reason: 'FieldValueInvalid',
+                            },
+                          ],
+                        },
+                      },
+                    },
                   },
                 },
               },
@@ -580,6 +735,121 @@ export const LLMProviderSchema: StructuralSchema = {
             },
           },
         },
+        limits: {
+          type: 'array',
+          maxItems: 16,
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['name'],
+          items: {
+            type: 'object',
+            required: ['name', 'what', 'limit'],
+            'x-kubernetes-validations': [
+              {
+                rule: "has(self.window) == (self.what != 'Concurrency')",
+                message: 'set window, such as 1m, unless what is Concurrency, which counts what is open and has none',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.window',
+              },
+              {
+                rule: "(self.what == 'Cost') == (type(self.limit) == string)",
+                message:
+                  'write USD in quotes, such as "2.50", when what is Cost, and otherwise a whole number without quotes, such as 600',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.limit',
+              },
+              {
+                rule: "!(self.limit in ['0', '0.0', '0.00', '0.000', '0.0000', '0.00000', '0.000000'])",
+                message: 'make limit more than 0',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.limit',
+              },
+              {
+                rule: "!has(self.burst) || self.what != 'Concurrency'",
+                message: 'leave burst out when what is Concurrency, where limit alone says how many may be open',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.burst',
+              },
+              {
+                rule: '!has(self.burst) || (type(self.burst) == int && type(self.limit) == int ? int(self.burst) <= int(self.limit) : type(self.burst) == string && type(self.limit) == string)',
+                message: 'make burst at most limit, and write it the same way, in quotes only when what is Cost',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.burst',
+              },
+            ],
+            properties: {
+              name: {
+                type: 'string',
+                minLength: 1,
+                maxLength: 63,
+                pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+              },
+              what: {
+                type: 'string',
+                enum: ['Requests', 'Tokens', 'InputTokens', 'OutputTokens', 'Cost', 'Concurrency'],
+              },
+              limit: {
+                'x-kubernetes-int-or-string': true,
+                minimum: 1,
+                maximum: 1000000000000,
+                maxLength: 16,
+                pattern: '^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,6})?$',
+              },
+              window: {
+                type: 'string',
+                maxLength: 24,
+                'x-kubernetes-validations': [
+                  {
+                    rule: "self == '30d' || self.matches('^([1-9]|[12][0-9])d(([1-9]|1[0-9]|2[0-3])h)?(([1-9]|[1-5][0-9])m)?(([1-9]|[1-5][0-9])s)?$') || (self.matches('^([0-9]{1,5}h|[0-9]{1,5}m|[0-9]{1,7}s){1,3}$') && duration(self) >= duration('10s') && duration(self) <= duration('720h'))",
+                    message: 'write a span from 10s to 30d, such as 30s, 1m30s, 24h, 7d or 1d12h',
+                    reason: 'FieldValueInvalid',
+                  },
+                ],
+              },
+              burst: {
+                'x-kubernetes-int-or-string': true,
+                minimum: 1,
+                maximum: 1000000000000,
+                maxLength: 16,
+                pattern: '^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,6})?$',
+              },
+              per: {
+                type: 'array',
+                maxItems: 8,
+                'x-kubernetes-list-type': 'set',
+                items: {
+                  type: 'string',
+                  maxLength: 135,
+                  'x-kubernetes-validations': [
+                    {
+                      rule: "self in ['Pod', 'Workload', 'Namespace', 'Provider', 'Model'] || self.matches(r\"^Header:[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$\")",
+                      message:
+                        'write Pod, Workload, Namespace, Provider, Model or Header:<name>, such as Header:x-user',
+                      reason: 'FieldValueInvalid',
+                    },
+                    {
+                      rule: "!self.matches('(?i)^Header:(authorization|proxy-authorization|cookie|api-key|x-api-key|x-goog-api-key)$')",
+                      message:
+                        'name a header that holds no secret, such as Header:x-user; its values are shown with the counts',
+                      reason: 'FieldValueInvalid',
+                    },
+                  ],
+                },
+              },
+              maxKeys: {
+                type: 'integer',
+                format: 'int32',
+                default: 1000,
+                minimum: 1,
+                maximum: 100000,
+              },
+              mode: {
+                type: 'string',
+                default: 'Enforce',
+                enum: ['Enforce', 'Shadow'],
+              },
+            },
+          },
+        },
         healthCheck: {
           type: 'object',
           'x-kubernetes-validations': [
@@ -742,6 +1012,14 @@ export const LLMRouteSchema: StructuralSchema = {
     spec: {
       type: 'object',
       required: ['rules'],
+      'x-kubernetes-validations': [
+        {
+          rule: '!has(self.limits) || !has(self.budgets) || !self.budgets.exists(budget, self.limits.exists(limit, limit.name == budget.name))',
+          message: 'give each budget a name that no limit beside it has',
+          reason: 'FieldValueInvalid',
+          fieldPath: '.budgets',
+        },
+      ],
       properties: {
         workloads: {
           type: 'object',
@@ -795,6 +1073,228 @@ export const LLMRouteSchema: StructuralSchema = {
             },
           },
         },
+        limits: {
+          type: 'array',
+          maxItems: 16,
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['name'],
+          items: {
+            type: 'object',
+            required: ['name', 'what', 'limit'],
+            'x-kubernetes-validations': [
+              {
+                rule: "has(self.window) == (self.what != 'Concurrency')",
+                message: 'set window, such as 1m, unless what is Concurrency, which counts what is open and has none',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.window',
+              },
+              {
+                rule: "(self.what == 'Cost') == (type(self.limit) == string)",
+                message:
+                  'write USD in quotes, such as "2.50", when what is Cost, and otherwise a whole number without quotes, such as 600',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.limit',
+              },
+              {
+                rule: "!(self.limit in ['0', '0.0', '0.00', '0.000', '0.0000', '0.00000', '0.000000'])",
+                message: 'make limit more than 0',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.limit',
+              },
+              {
+                rule: "!has(self.burst) || self.what != 'Concurrency'",
+                message: 'leave burst out when what is Concurrency, where limit alone says how many may be open',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.burst',
+              },
+              {
+                rule: '!has(self.burst) || (type(self.burst) == int && type(self.limit) == int ? int(self.burst) <= int(self.limit) : type(self.burst) == string && type(self.limit) == string)',
+                message: 'make burst at most limit, and write it the same way, in quotes only when what is Cost',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.burst',
+              },
+            ],
+            properties: {
+              name: {
+                type: 'string',
+                minLength: 1,
+                maxLength: 63,
+                pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+              },
+              what: {
+                type: 'string',
+                enum: ['Requests', 'Tokens', 'InputTokens', 'OutputTokens', 'Cost', 'Concurrency'],
+              },
+              limit: {
+                'x-kubernetes-int-or-string': true,
+                minimum: 1,
+                maximum: 1000000000000,
+                maxLength: 16,
+                pattern: '^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,6})?$',
+              },
+              window: {
+                type: 'string',
+                maxLength: 24,
+                'x-kubernetes-validations': [
+                  {
+                    rule: "self == '30d' || self.matches('^([1-9]|[12][0-9])d(([1-9]|1[0-9]|2[0-3])h)?(([1-9]|[1-5][0-9])m)?(([1-9]|[1-5][0-9])s)?$') || (self.matches('^([0-9]{1,5}h|[0-9]{1,5}m|[0-9]{1,7}s){1,3}$') && duration(self) >= duration('10s') && duration(self) <= duration('720h'))",
+                    message: 'write a span from 10s to 30d, such as 30s, 1m30s, 24h, 7d or 1d12h',
+                    reason: 'FieldValueInvalid',
+                  },
+                ],
+              },
+              burst: {
+                'x-kubernetes-int-or-string': true,
+                minimum: 1,
+                maximum: 1000000000000,
+                maxLength: 16,
+                pattern: '^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,6})?$',
+              },
+              per: {
+                type: 'array',
+                maxItems: 8,
+                'x-kubernetes-list-type': 'set',
+                items: {
+                  type: 'string',
+                  maxLength: 135,
+                  'x-kubernetes-validations': [
+                    {
+                      rule: "self in ['Pod', 'Workload', 'Namespace', 'Provider', 'Model'] || self.matches(r\"^Header:[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$\")",
+                      message:
+                        'write Pod, Workload, Namespace, Provider, Model or Header:<name>, such as Header:x-user',
+                      reason: 'FieldValueInvalid',
+                    },
+                    {
+                      rule: "!self.matches('(?i)^Header:(authorization|proxy-authorization|cookie|api-key|x-api-key|x-goog-api-key)$')",
+                      message:
+                        'name a header that holds no secret, such as Header:x-user; its values are shown with the counts',
+                      reason: 'FieldValueInvalid',
+                    },
+                  ],
+                },
+              },
+              maxKeys: {
+                type: 'integer',
+                format: 'int32',
+                default: 1000,
+                minimum: 1,
+                maximum: 100000,
+              },
+              mode: {
+                type: 'string',
+                default: 'Enforce',
+                enum: ['Enforce', 'Shadow'],
+              },
+            },
+          },
+        },
+        budgets: {
+          type: 'array',
+          maxItems: 16,
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['name'],
+          items: {
+            type: 'object',
+            required: ['name', 'amount', 'window'],
+            'x-kubernetes-validations': [
+              {
+                rule: "!has(self.timeZone) || self.window in ['Hour', 'Day', 'Week', 'Month']",
+                message: 'leave timeZone out unless window is Hour, Day, Week or Month',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.timeZone',
+              },
+            ],
+            properties: {
+              name: {
+                type: 'string',
+                minLength: 1,
+                maxLength: 63,
+                pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+              },
+              amount: {
+                type: 'string',
+                maxLength: 16,
+                'x-kubernetes-validations': [
+                  {
+                    rule: "self.matches(r'^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,6})?$') && self.matches('[1-9]')",
+                    message:
+                      'write USD as a decimal number in quotes, above 0 and below 1000000000 with at most 6 decimals, such as "500"',
+                    reason: 'FieldValueInvalid',
+                  },
+                ],
+              },
+              window: {
+                type: 'string',
+                maxLength: 24,
+                'x-kubernetes-validations': [
+                  {
+                    rule: "self in ['Hour', 'Day', 'Week', 'Month'] || self == '30d' || self.matches('^([1-9]|[12][0-9])d(([1-9]|1[0-9]|2[0-3])h)?(([1-9]|[1-5][0-9])m)?(([1-9]|[1-5][0-9])s)?$') || (self.matches('^([0-9]{1,5}h|[0-9]{1,5}m|[0-9]{1,7}s){1,3}$') && duration(self) >= duration('10s') && duration(self) <= duration('720h'))",
+                    message: 'write Hour, Day, Week, Month, or a span from 10s to 30d, such as 24h, 7d or 1d12h',
+                    reason: 'FieldValueInvalid',
+                  },
+                ],
+              },
+              timeZone: {
+                type: 'string',
+                minLength: 1,
+                maxLength: 64,
+                pattern: '^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$',
+              },
+              per: {
+                type: 'array',
+                maxItems: 8,
+                'x-kubernetes-list-type': 'set',
+                items: {
+                  type: 'string',
+                  maxLength: 135,
+                  'x-kubernetes-validations': [
+                    {
+                      rule: "self in ['Pod', 'Workload', 'Namespace', 'Provider', 'Model'] || self.matches(r\"^Header:[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$\")",
+                      message:
+                        'write Pod, Workload, Namespace, Provider, Model or Header:<name>, such as Header:x-user',
+                      reason: 'FieldValueInvalid',
+                    },
+                    {
+                      rule: "!self.matches('(?i)^Header:(authorization|proxy-authorization|cookie|api-key|x-api-key|x-goog-api-key)$')",
+                      message:
+                        'name a header that holds no secret, such as Header:x-user; its values are shown with the counts',
+                      reason: 'FieldValueInvalid',
+                    },
+                  ],
+                },
+              },
+              maxKeys: {
+                type: 'integer',
+                format: 'int32',
+                default: 1000,
+                minimum: 1,
+                maximum: 100000,
+              },
+              mode: {
+                type: 'string',
+                default: 'Enforce',
+                enum: ['Enforce', 'Shadow'],
+              },
+              warnAtPercent: {
+                type: 'array',
+                default: [80, 95],
+                maxItems: 8,
+                'x-kubernetes-list-type': 'set',
+                items: {
+                  type: 'integer',
+                  format: 'int32',
+                  minimum: 1,
+                  maximum: 99,
+                },
+              },
+              onExhausted: {
+                type: 'string',
+                default: 'Reject',
+                enum: ['Reject', 'Fallback'],
+              },
+            },
+          },
+        },
         rules: {
           type: 'array',
           minItems: 1,
@@ -804,6 +1304,14 @@ export const LLMRouteSchema: StructuralSchema = {
           items: {
             type: 'object',
             required: ['name', 'backends'],
+            'x-kubernetes-validations': [
+              {
+                rule: '!has(self.limits) || !has(self.budgets) || !self.budgets.exists(budget, self.limits.exists(limit, limit.name == budget.name))',
+                message: 'give each budget a name that no limit beside it has',
+                reason: 'FieldValueInvalid',
+                fieldPath: '.budgets',
+              },
+            ],
             properties: {
               name: {
                 type: 'string',
@@ -1102,6 +1610,234 @@ export const LLMRouteSchema: StructuralSchema = {
                     },
                   },
                 },
+              },
+              limits: {
+                type: 'array',
+                maxItems: 16,
+                'x-kubernetes-list-type': 'map',
+                'x-kubernetes-list-map-keys': ['name'],
+                items: {
+                  type: 'object',
+                  required: ['name', 'what', 'limit'],
+                  'x-kubernetes-validations': [
+                    {
+                      rule: "has(self.window) == (self.what != 'Concurrency')",
+                      message:
+                        'set window, such as 1m, unless what is Concurrency, which counts what is open and has none',
+                      reason: 'FieldValueInvalid',
+                      fieldPath: '.window',
+                    },
+                    {
+                      rule: "(self.what == 'Cost') == (type(self.limit) == string)",
+                      message:
+                        'write USD in quotes, such as "2.50", when what is Cost, and otherwise a whole number without quotes, such as 600',
+                      reason: 'FieldValueInvalid',
+                      fieldPath: '.limit',
+                    },
+                    {
+                      rule: "!(self.limit in ['0', '0.0', '0.00', '0.000', '0.0000', '0.00000', '0.000000'])",
+                      message: 'make limit more than 0',
+                      reason: 'FieldValueInvalid',
+                      fieldPath: '.limit',
+                    },
+                    {
+                      rule: "!has(self.burst) || self.what != 'Concurrency'",
+                      message: 'leave burst out when what is Concurrency, where limit alone says how many may be open',
+                      reason: 'FieldValueInvalid',
+                      fieldPath: '.burst',
+                    },
+                    {
+                      rule: '!has(self.burst) || (type(self.burst) == int && type(self.limit) == int ? int(self.burst) <= int(self.limit) : type(self.burst) == string && type(self.limit) == string)',
+                      message: 'make burst at most limit, and write it the same way, in quotes only when what is Cost',
+                      reason: 'FieldValueInvalid',
+                      fieldPath: '.burst',
+                    },
+                  ],
+                  properties: {
+                    name: {
+                      type: 'string',
+                      minLength: 1,
+                      maxLength: 63,
+                      pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+                    },
+                    what: {
+                      type: 'string',
+                      enum: ['Requests', 'Tokens', 'InputTokens', 'OutputTokens', 'Cost', 'Concurrency'],
+                    },
+                    limit: {
+                      'x-kubernetes-int-or-string': true,
+                      minimum: 1,
+                      maximum: 1000000000000,
+                      maxLength: 16,
+                      pattern: '^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,6})?$',
+                    },
+                    window: {
+                      type: 'string',
+                      maxLength: 24,
+                      'x-kubernetes-validations': [
+                        {
+                          rule: "self == '30d' || self.matches('^([1-9]|[12][0-9])d(([1-9]|1[0-9]|2[0-3])h)?(([1-9]|[1-5][0-9])m)?(([1-9]|[1-5][0-9])s)?$') || (self.matches('^([0-9]{1,5}h|[0-9]{1,5}m|[0-9]{1,7}s){1,3}$') && duration(self) >= duration('10s') && duration(self) <= duration('720h'))",
+                          message: 'write a span from 10s to 30d, such as 30s, 1m30s, 24h, 7d or 1d12h',
+                          reason: 'FieldValueInvalid',
+                        },
+                      ],
+                    },
+                    burst: {
+                      'x-kubernetes-int-or-string': true,
+                      minimum: 1,
+                      maximum: 1000000000000,
+                      maxLength: 16,
+                      pattern: '^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,6})?$',
+                    },
+                    per: {
+                      type: 'array',
+                      maxItems: 8,
+                      'x-kubernetes-list-type': 'set',
+                      items: {
+                        type: 'string',
+                        maxLength: 135,
+                        'x-kubernetes-validations': [
+                          {
+                            rule: "self in ['Pod', 'Workload', 'Namespace', 'Provider', 'Model'] || self.matches(r\"^Header:[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$\")",
+                            message:
+                              'write Pod, Workload, Namespace, Provider, Model or Header:<name>, such as Header:x-user',
+                            reason: 'FieldValueInvalid',
+                          },
+                          {
+                            rule: "!self.matches('(?i)^Header:(authorization|proxy-authorization|cookie|api-key|x-api-key|x-goog-api-key)$')",
+                            message:
+                              'name a header that holds no secret, such as Header:x-user; its values are shown with the counts',
+                            reason: 'FieldValueInvalid',
+                          },
+                        ],
+                      },
+                    },
+                    maxKeys: {
+                      type: 'integer',
+                      format: 'int32',
+                      default: 1000,
+                      minimum: 1,
+                      maximum: 100000,
+                    },
+                    mode: {
+                      type: 'string',
+                      default: 'Enforce',
+                      enum: ['Enforce', 'Shadow'],
+                    },
+                  },
+                },
+              },
+              budgets: {
+                type: 'array',
+                maxItems: 16,
+                'x-kubernetes-list-type': 'map',
+                'x-kubernetes-list-map-keys': ['name'],
+                items: {
+                  type: 'object',
+                  required: ['name', 'amount', 'window'],
+                  'x-kubernetes-validations': [
+                    {
+                      rule: "!has(self.timeZone) || self.window in ['Hour', 'Day', 'Week', 'Month']",
+                      message: 'leave timeZone out unless window is Hour, Day, Week or Month',
+                      reason: 'FieldValueInvalid',
+                      fieldPath: '.timeZone',
+                    },
+                  ],
+                  properties: {
+                    name: {
+                      type: 'string',
+                      minLength: 1,
+                      maxLength: 63,
+                      pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+                    },
+                    amount: {
+                      type: 'string',
+                      maxLength: 16,
+                      'x-kubernetes-validations': [
+                        {
+                          rule: "self.matches(r'^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,6})?$') && self.matches('[1-9]')",
+                          message:
+                            'write USD as a decimal number in quotes, above 0 and below 1000000000 with at most 6 decimals, such as "500"',
+                          reason: 'FieldValueInvalid',
+                        },
+                      ],
+                    },
+                    window: {
+                      type: 'string',
+                      maxLength: 24,
+                      'x-kubernetes-validations': [
+                        {
+                          rule: "self in ['Hour', 'Day', 'Week', 'Month'] || self == '30d' || self.matches('^([1-9]|[12][0-9])d(([1-9]|1[0-9]|2[0-3])h)?(([1-9]|[1-5][0-9])m)?(([1-9]|[1-5][0-9])s)?$') || (self.matches('^([0-9]{1,5}h|[0-9]{1,5}m|[0-9]{1,7}s){1,3}$') && duration(self) >= duration('10s') && duration(self) <= duration('720h'))",
+                          message: 'write Hour, Day, Week, Month, or a span from 10s to 30d, such as 24h, 7d or 1d12h',
+                          reason: 'FieldValueInvalid',
+                        },
+                      ],
+                    },
+                    timeZone: {
+                      type: 'string',
+                      minLength: 1,
+                      maxLength: 64,
+                      pattern: '^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$',
+                    },
+                    per: {
+                      type: 'array',
+                      maxItems: 8,
+                      'x-kubernetes-list-type': 'set',
+                      items: {
+                        type: 'string',
+                        maxLength: 135,
+                        'x-kubernetes-validations': [
+                          {
+                            rule: "self in ['Pod', 'Workload', 'Namespace', 'Provider', 'Model'] || self.matches(r\"^Header:[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$\")",
+                            message:
+                              'write Pod, Workload, Namespace, Provider, Model or Header:<name>, such as Header:x-user',
+                            reason: 'FieldValueInvalid',
+                          },
+                          {
+                            rule: "!self.matches('(?i)^Header:(authorization|proxy-authorization|cookie|api-key|x-api-key|x-goog-api-key)$')",
+                            message:
+                              'name a header that holds no secret, such as Header:x-user; its values are shown with the counts',
+                            reason: 'FieldValueInvalid',
+                          },
+                        ],
+                      },
+                    },
+                    maxKeys: {
+                      type: 'integer',
+                      format: 'int32',
+                      default: 1000,
+                      minimum: 1,
+                      maximum: 100000,
+                    },
+                    mode: {
+                      type: 'string',
+                      default: 'Enforce',
+                      enum: ['Enforce', 'Shadow'],
+                    },
+                    warnAtPercent: {
+                      type: 'array',
+                      default: [80, 95],
+                      maxItems: 8,
+                      'x-kubernetes-list-type': 'set',
+                      items: {
+                        type: 'integer',
+                        format: 'int32',
+                        minimum: 1,
+                        maximum: 99,
+                      },
+                    },
+                    onExhausted: {
+                      type: 'string',
+                      default: 'Reject',
+                      enum: ['Reject', 'Fallback'],
+                    },
+                  },
+                },
+              },
+              unknownPrice: {
+                type: 'string',
+                default: 'Reject',
+                enum: ['Reject', 'AllowUnpriced'],
               },
               defaults: {
                 type: 'object',

@@ -3,7 +3,7 @@
  * enforce, so a test refuses it in crds/.
  */
 export interface StructuralSchema {
-  /** Absent only beside `x-kubernetes-preserve-unknown-fields`: any JSON value. */
+  /** Absent only beside `x-kubernetes-preserve-unknown-fields`, any JSON value, and `x-kubernetes-int-or-string`. */
   type?: 'string' | 'integer' | 'boolean' | 'array' | 'object'
   format?: 'int32'
   default?: unknown
@@ -22,6 +22,8 @@ export interface StructuralSchema {
   additionalProperties?: StructuralSchema
   maxProperties?: number
   'x-kubernetes-preserve-unknown-fields'?: boolean
+  /** A whole number or a string; the bounds of each hold for it. */
+  'x-kubernetes-int-or-string'?: boolean
   'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic'
   'x-kubernetes-list-map-keys'?: string[]
   'x-kubernetes-validations'?: ValidationRule[]

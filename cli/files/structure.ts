@@ -34,8 +34,9 @@ const VISITORS: Record<NonNullable<StructuralSchema['type']>, Visitor> = {
 }
 
 function visit(schema: StructuralSchema, value: unknown, path: FieldPath, report: Report): unknown {
-  if (schema.type === undefined) return visitAny(value, path, report)
-  return VISITORS[schema.type](schema, value, path, report)
+  if (schema.type !== undefined) return VISITORS[schema.type](schema, value, path, report)
+  if (schema['x-kubernetes-int-or-string'] === true) return visitIntegerOrString(schema, value, path, report)
+  return visitAny(value, path, report)
 }
 
 /** YAML can say `.nan` and `.inf`, which JSON cannot. */
@@ -78,6 +79,13 @@ function visitInteger(schema: StructuralSchema, value: unknown, path: FieldPath,
   }
   if (value < (schema.minimum ?? -Infinity)) report(path, 'FieldValueInvalid', `must be at least ${schema.minimum}`)
   if (value > (schema.maximum ?? Infinity)) report(path, 'FieldValueInvalid', `must be at most ${schema.maximum}`)
+  return value
+}
+
+function visitIntegerOrString(schema: StructuralSchema, value: unknown, path: FieldPath, report: Report): unknown {
+  if (typeof value === 'string') return visitString(schema, value, path, report)
+  if (typeof value === 'number' && Number.isInteger(value)) return visitInteger(schema, value, path, report)
+  report(path, 'FieldValueTypeInvalid', `must be a whole number or a string, not ${nameType(value)}`)
   return value
 }
 
@@ -170,12 +178,16 @@ function withDefaults(schema: StructuralSchema, value: Record<string, unknown>):
   )
   const defaulted = new Set(defaults.map(([name]) => name))
   const present = Object.entries(value).filter(
-    ([name, field]) => field !== null || defaulted.has(name) || memberSchema(schema, name)?.type === undefined,
+    ([name, field]) => field !== null || defaulted.has(name) || mayBeNull(memberSchema(schema, name)),
   )
   return Object.fromEntries([
     ...present,
     ...defaults.map(([name, member]): [string, unknown] => [name, structuredClone(member.default)]),
   ])
+}
+
+function mayBeNull(schema: StructuralSchema | undefined): boolean {
+  return schema?.type === undefined && schema?.['x-kubernetes-int-or-string'] !== true
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

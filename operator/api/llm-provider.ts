@@ -22,7 +22,7 @@ export interface LLMProviderSpec {
    * Which provider answers. It decides the API spoken upstream and how keys are sent. Exactly the member of the same
    * name must be set beside it: type OpenAI goes with openAI, and so on.
    */
-  type: 'OpenAI' | 'AzureOpenAI' | 'Anthropic' | 'Gemini' | 'OpenAICompatible'
+  type: 'OpenAI' | 'AzureOpenAI' | 'Anthropic' | 'Gemini' | 'Bedrock' | 'OpenAICompatible'
   /** OpenAI's own API. Set it when type is OpenAI; {} takes the defaults. */
   openAI?: LLMProviderOpenAI
   /** OpenAI's models hosted by Azure. Set it when type is AzureOpenAI. */
@@ -31,6 +31,12 @@ export interface LLMProviderSpec {
   anthropic?: LLMProviderAnthropic
   /** Google's Gemini API. Set it when type is Gemini; {} takes the defaults. */
   gemini?: LLMProviderGemini
+  /**
+   * Amazon Bedrock's runtime API: Converse, InvokeModel and their streams. Set it when type is Bedrock. Its credentials
+   * are API keys for Amazon Bedrock, sent as a bearer token; requests are not signed, so the access keys of IAM users
+   * and roles cannot be used yet.
+   */
+  bedrock?: LLMProviderBedrock
   /**
    * Any other server that speaks OpenAI's API: vLLM, Ollama, Mistral, Groq and so on. Set it when type is
    * OpenAICompatible.
@@ -68,6 +74,12 @@ export interface LLMProviderSpec {
    * not multiplied. Trying another provider instead costs none of it.
    */
   retryBudget: LLMProviderRetryBudget
+  /**
+   * The provider's own quota, shared by all pods that use it, whatever their route. Where one of them has no room the
+   * provider is passed over and the rule's next backend is asked; a request is refused with 429 only when none is left.
+   * For example {name: tpm, what: Tokens, limit: 2000000, window: 1m, per: [Model]}.
+   */
+  limits?: LLMProviderLimit[]
   /**
    * Asks the provider how it is, without spending a token: each sidecar sends a GET with a key of the provider from
    * time to time. An unhealthy provider is asked for answers only where no other backend can give them. Absent: only
@@ -131,6 +143,21 @@ export interface LLMProviderGemini {
 }
 
 /**
+ * Amazon Bedrock's runtime API: Converse, InvokeModel and their streams. Set it when type is Bedrock. Its credentials
+ * are API keys for Amazon Bedrock, sent as a bearer token; requests are not signed, so the access keys of IAM users and
+ * roles cannot be used yet.
+ */
+export interface LLMProviderBedrock {
+  /** AWS region that answers, for example us-east-1. It names the host unless baseURL does. */
+  region: string
+  /**
+   * Where the API is, as Amazon's SDKs take an endpoint, for example that of a VPC endpoint: an http or https URL
+   * without user, query or fragment. Absent: https://bedrock-runtime.REGION.amazonaws.com.
+   */
+  baseURL?: string
+}
+
+/**
  * Any other server that speaks OpenAI's API: vLLM, Ollama, Mistral, Groq and so on. Set it when type is
  * OpenAICompatible.
  */
@@ -173,13 +200,13 @@ export interface LLMProviderModel {
    * name.
    */
   upstreamName?: string
-  /** What a million tokens cost, in USD. Absent, the price is unknown: costs are reported as unknown, never as 0. */
+  /** What the model costs, in USD. Absent, the price is unknown: costs are reported as unknown, never as 0. */
   price?: LLMProviderModelPrice
   /** Tokens that fit into one request with its answer, for example 400000. */
   contextWindow?: number
 }
 
-/** What a million tokens cost, in USD. Absent, the price is unknown: costs are reported as unknown, never as 0. */
+/** What the model costs, in USD. Absent, the price is unknown: costs are reported as unknown, never as 0. */
 export interface LLMProviderModelPrice {
   /**
    * USD for a million input tokens: a decimal number in quotes, below 1000000 and with at most 6 decimals, for example
@@ -190,8 +217,46 @@ export interface LLMProviderModelPrice {
   cachedInputPerMillion?: string
   /** USD for a million input tokens written to the provider's prompt cache. Absent: the same as inputPerMillion. */
   cacheWritePerMillion?: string
-  /** USD for a million output tokens, reasoning included. */
+  /** USD for a million output tokens. */
   outputPerMillion: string
+  /** USD for a million output tokens that are reasoning. Absent: the same as outputPerMillion. */
+  reasoningPerMillion?: string
+  /**
+   * USD for each image that is made, in addition to its tokens: a decimal number in quotes, below 1000 and with at most
+   * 12 decimals, for example "0.04". Absent: images are not charged apart from tokens.
+   */
+  perImage?: string
+  /**
+   * USD for each second of audio that is read or made, in addition to its tokens: a decimal number in quotes, below
+   * 1000 and with at most 12 decimals, for example "0.0001". Absent: seconds are not charged apart from tokens.
+   */
+  perSecond?: string
+  /**
+   * Prices for requests with a large input, where the provider asks more for them. The tier with the highest
+   * aboveInputTokens below a request's input counts, for all tokens of the request.
+   */
+  tiers?: LLMProviderModelPriceTier[]
+}
+
+export interface LLMProviderModelPriceTier {
+  /** Input tokens, cached ones included, that a request must have more of, for example 200000. */
+  aboveInputTokens: number
+  /** USD for a million input tokens, for example "2.50". */
+  inputPerMillion: string
+  /**
+   * USD for a million input tokens read from the provider's prompt cache. Absent: the same as the tier's
+   * inputPerMillion.
+   */
+  cachedInputPerMillion?: string
+  /**
+   * USD for a million input tokens written to the provider's prompt cache. Absent: the same as the tier's
+   * inputPerMillion.
+   */
+  cacheWritePerMillion?: string
+  /** USD for a million output tokens. */
+  outputPerMillion: string
+  /** USD for a million output tokens that are reasoning. Absent: the same as the tier's outputPerMillion. */
+  reasoningPerMillion?: string
 }
 
 /** Who may use the provider. By default its own namespace. */
@@ -311,6 +376,49 @@ export interface LLMProviderRetryBudget {
   minPerSecond: number
 }
 
+export interface LLMProviderLimit {
+  /** Names the limit in answers, status, logs and metrics, for example rpm. Unique among these limits. */
+  name: string
+  /**
+   * What is counted. Requests; Tokens, which are input and output together; InputTokens; OutputTokens; Cost, in USD by
+   * the prices of the provider's models; or Concurrency, the requests that are open at a time.
+   */
+  what: 'Requests' | 'Tokens' | 'InputTokens' | 'OutputTokens' | 'Cost' | 'Concurrency'
+  /**
+   * The most that any span of the length of window may hold: a whole number such as 600, from 1 to 1000000000000. When
+   * what is Cost, USD in quotes, above 0 and below 1000000000 with at most 6 decimals, such as "2.50".
+   */
+  limit: number | string
+  /**
+   * Length of the span, which slides: there is no edge at which twice the limit fits. From 10s to 30d, for example 30s,
+   * 1m30s, 24h, 7d or 1d12h. Required, but for Concurrency, which has none.
+   */
+  window?: string
+  /**
+   * The most that may be used in one moment, refilled evenly by limit in each window: 600 in 1m with a burst of 50
+   * admits 50 at once, and then 10 a second. Written like limit and at most that. Absent: all that the window has room
+   * for. Not for Concurrency.
+   */
+  burst?: number | string
+  /**
+   * What has a count of its own for each of its values: Pod, Workload (a Deployment, a StatefulSet and so on),
+   * Namespace, Provider, Model, or Header:<name> for the values of a request's header, such as Header:x-user. Several,
+   * such as [Namespace, Model]: one count for each combination. Absent, or none of the first three: one count for all
+   * pods of all namespaces that use the provider.
+   */
+  per?: string[]
+  /**
+   * Values of Provider, Model and Header in per that each sidecar keeps counts for. Further values share one count
+   * more. Default 1000.
+   */
+  maxKeys: number
+  /**
+   * Enforce (the default) refuses what there is no room for. Shadow counts and reports, and refuses nothing: for trying
+   * a limit out.
+   */
+  mode: 'Enforce' | 'Shadow'
+}
+
 /**
  * Asks the provider how it is, without spending a token: each sidecar sends a GET with a key of the provider from time
  * to time. An unhealthy provider is asked for answers only where no other backend can give them. Absent: only real
@@ -320,7 +428,7 @@ export interface LLMProviderHealthCheck {
   /**
    * What to GET: a path that begins with / and continues the provider's base URL, for example /models. Absent: where
    * the provider lists its models, which is /models for OpenAI, Azure and compatible servers, /v1/models for Anthropic
-   * and /v1beta/models for Gemini.
+   * and /v1beta/models for Gemini. Bedrock's runtime endpoint has no such list: there it must be set.
    */
   path?: string
   /** Time between two checks, give or take a tenth. Default 30s. */
@@ -388,6 +496,11 @@ export interface LLMProviderStatus {
    */
   sidecars?: LLMProviderStatusSidecars
   /**
+   * How much of its limits is used, over all sidecars that were asked, where the use is highest. Written from time to
+   * time; the metrics are exact. The 32 that are used most.
+   */
+  limits?: LLMProviderStatusLimit[]
+  /**
    * What holds for the provider, one entry for each type: Accepted (its fields can be used), ResolvedRefs (what it
    * refers to exists and may be used) and Programmed (the sidecars concerned run it).
    */
@@ -421,4 +534,20 @@ export interface LLMProviderStatusSidecars {
   imageOutdated: number
   /** Current and total as kubectl get shows them, for example 12/12. */
   currentOfTotal: string
+}
+
+/** One limit, where it is used most if it has several counts. */
+export interface LLMProviderStatusLimit {
+  /** Name of the limit. */
+  name: string
+  /** What it counts, for example Tokens. */
+  what: string
+  /** The limit, in what it counts or in USD for Cost, for example 600 or 2.50. */
+  limit: string
+  /** What the last window held, or what is open now, in the same unit. */
+  used: string
+  /** used as a percentage of limit. Above 100 when what was admitted became larger than expected. */
+  percent: number
+  /** Its window, for example 1m. Absent for Concurrency. */
+  window?: string
 }

@@ -25,6 +25,17 @@ export interface LLMRouteSpec {
    */
   workloads?: LLMRouteWorkloads
   /**
+   * How much all rules of the route together may let through, beside what each rule says of itself. A request that one
+   * of them has no room for is answered with 429, which names the limit and says when to come back. For example {name:
+   * rpm, what: Requests, limit: 600, window: 1m}.
+   */
+  limits?: LLMRouteLimit[]
+  /**
+   * How much money all rules of the route together may spend, by the prices of the providers' models. For example
+   * {name: month, amount: "500", window: Month}.
+   */
+  budgets?: LLMRouteBudget[]
+  /**
    * Tried from the first to the last; the first that matches a request decides it. A request that none matches is
    * refused.
    */
@@ -52,6 +63,93 @@ export interface LLMRouteWorkloadsMatchExpression {
   operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'
   /** Values for In and NotIn. */
   values?: string[]
+}
+
+export interface LLMRouteLimit {
+  /** Names the limit in answers, status, logs and metrics, for example rpm. Unique among these limits. */
+  name: string
+  /**
+   * What is counted. Requests; Tokens, which are input and output together; InputTokens; OutputTokens; Cost, in USD by
+   * the prices of the provider's models; or Concurrency, the requests that are open at a time.
+   */
+  what: 'Requests' | 'Tokens' | 'InputTokens' | 'OutputTokens' | 'Cost' | 'Concurrency'
+  /**
+   * The most that any span of the length of window may hold: a whole number such as 600, from 1 to 1000000000000. When
+   * what is Cost, USD in quotes, above 0 and below 1000000000 with at most 6 decimals, such as "2.50".
+   */
+  limit: number | string
+  /**
+   * Length of the span, which slides: there is no edge at which twice the limit fits. From 10s to 30d, for example 30s,
+   * 1m30s, 24h, 7d or 1d12h. Required, but for Concurrency, which has none.
+   */
+  window?: string
+  /**
+   * The most that may be used in one moment, refilled evenly by limit in each window: 600 in 1m with a burst of 50
+   * admits 50 at once, and then 10 a second. Written like limit and at most that. Absent: all that the window has room
+   * for. Not for Concurrency.
+   */
+  burst?: number | string
+  /**
+   * What has a count of its own for each of its values: Pod, Workload (a Deployment, a StatefulSet and so on),
+   * Namespace, Provider, Model, or Header:<name> for the values of a request's header, such as Header:x-user. Several,
+   * such as [Workload, Model]: one count for each combination. Absent: one count for all pods that the route selects.
+   */
+  per?: string[]
+  /**
+   * Values of Provider, Model and Header in per that each sidecar keeps counts for. Further values share one count
+   * more. Default 1000.
+   */
+  maxKeys: number
+  /**
+   * Enforce (the default) refuses what there is no room for. Shadow counts and reports, and refuses nothing: for trying
+   * a limit out.
+   */
+  mode: 'Enforce' | 'Shadow'
+}
+
+export interface LLMRouteBudget {
+  /** Names the budget in answers, status, logs and metrics, for example month. Unique among these budgets. */
+  name: string
+  /**
+   * USD that may be spent in a window: a decimal number in quotes, above 0 and below 1000000000 with at most 6
+   * decimals, for example "500" or "2.50".
+   */
+  amount: string
+  /**
+   * Hour, Day, Week or Month begin anew with the hour, at midnight, on Monday or on the first, in timeZone. A duration
+   * from 10s to 30d, for example 24h or 7d, slides instead: any span of that length holds at most amount.
+   */
+  window: string
+  /**
+   * Where the hour, day, week or month begins: a name of the IANA database, for example Europe/Berlin. Absent: UTC.
+   * Only for Hour, Day, Week and Month.
+   */
+  timeZone?: string
+  /**
+   * Whose spending has an amount of its own, each value: Pod, Workload, Namespace, Provider, Model or Header:<name>, as
+   * for limits, for example [Header:x-user]. Absent: one amount for all pods that the route selects.
+   */
+  per?: string[]
+  /**
+   * Values of Provider, Model and Header in per that each sidecar keeps counts for. Further values share one count
+   * more. Default 1000.
+   */
+  maxKeys: number
+  /**
+   * Enforce (the default) does what onExhausted says. Shadow counts and reports, and refuses nothing: for trying a
+   * budget out.
+   */
+  mode: 'Enforce' | 'Shadow'
+  /**
+   * Percentages of amount at which a warning is given, by a metric, the log and a header of the answers. [] for none.
+   * [80, 95] when absent.
+   */
+  warnAtPercent: number[]
+  /**
+   * What becomes of requests when amount is spent. Reject (the default) answers them with 429. Fallback goes on, and
+   * spends on, with the cheapest of the rule's backends by declared price, so it needs one that costs little.
+   */
+  onExhausted: 'Reject' | 'Fallback'
 }
 
 export interface LLMRouteRule {
@@ -90,6 +188,23 @@ export interface LLMRouteRule {
    * x-should-retry.
    */
   retry: LLMRouteRuleRetry
+  /**
+   * How much the rule may let through, besides the limits of the route and of the providers. A request that one of them
+   * has no room for is answered with 429, which names the limit and says when to come back. For example {name: rpm,
+   * what: Requests, limit: 600, window: 1m}.
+   */
+  limits?: LLMRouteRuleLimit[]
+  /**
+   * How much money the rule may spend, by the prices of the providers' models. For example {name: month, amount: "500",
+   * window: Month}.
+   */
+  budgets?: LLMRouteRuleBudget[]
+  /**
+   * What becomes of a request for a model without a price while a limit of Cost or a budget would have to count it.
+   * Reject (the default) answers it with an error that says so. AllowUnpriced lets it through uncounted, which a metric
+   * shows.
+   */
+  unknownPrice: 'Reject' | 'AllowUnpriced'
   /**
    * Top-level fields of the request's body that are filled in where the client sent none, for example {temperature:
    * 0.2}. At most 32, with any JSON value.
@@ -230,6 +345,93 @@ export interface LLMRouteRuleRetryBackoff {
   max: string
 }
 
+export interface LLMRouteRuleLimit {
+  /** Names the limit in answers, status, logs and metrics, for example rpm. Unique among these limits. */
+  name: string
+  /**
+   * What is counted. Requests; Tokens, which are input and output together; InputTokens; OutputTokens; Cost, in USD by
+   * the prices of the provider's models; or Concurrency, the requests that are open at a time.
+   */
+  what: 'Requests' | 'Tokens' | 'InputTokens' | 'OutputTokens' | 'Cost' | 'Concurrency'
+  /**
+   * The most that any span of the length of window may hold: a whole number such as 600, from 1 to 1000000000000. When
+   * what is Cost, USD in quotes, above 0 and below 1000000000 with at most 6 decimals, such as "2.50".
+   */
+  limit: number | string
+  /**
+   * Length of the span, which slides: there is no edge at which twice the limit fits. From 10s to 30d, for example 30s,
+   * 1m30s, 24h, 7d or 1d12h. Required, but for Concurrency, which has none.
+   */
+  window?: string
+  /**
+   * The most that may be used in one moment, refilled evenly by limit in each window: 600 in 1m with a burst of 50
+   * admits 50 at once, and then 10 a second. Written like limit and at most that. Absent: all that the window has room
+   * for. Not for Concurrency.
+   */
+  burst?: number | string
+  /**
+   * What has a count of its own for each of its values: Pod, Workload (a Deployment, a StatefulSet and so on),
+   * Namespace, Provider, Model, or Header:<name> for the values of a request's header, such as Header:x-user. Several,
+   * such as [Workload, Model]: one count for each combination. Absent: one count for all pods that the route selects.
+   */
+  per?: string[]
+  /**
+   * Values of Provider, Model and Header in per that each sidecar keeps counts for. Further values share one count
+   * more. Default 1000.
+   */
+  maxKeys: number
+  /**
+   * Enforce (the default) refuses what there is no room for. Shadow counts and reports, and refuses nothing: for trying
+   * a limit out.
+   */
+  mode: 'Enforce' | 'Shadow'
+}
+
+export interface LLMRouteRuleBudget {
+  /** Names the budget in answers, status, logs and metrics, for example month. Unique among these budgets. */
+  name: string
+  /**
+   * USD that may be spent in a window: a decimal number in quotes, above 0 and below 1000000000 with at most 6
+   * decimals, for example "500" or "2.50".
+   */
+  amount: string
+  /**
+   * Hour, Day, Week or Month begin anew with the hour, at midnight, on Monday or on the first, in timeZone. A duration
+   * from 10s to 30d, for example 24h or 7d, slides instead: any span of that length holds at most amount.
+   */
+  window: string
+  /**
+   * Where the hour, day, week or month begins: a name of the IANA database, for example Europe/Berlin. Absent: UTC.
+   * Only for Hour, Day, Week and Month.
+   */
+  timeZone?: string
+  /**
+   * Whose spending has an amount of its own, each value: Pod, Workload, Namespace, Provider, Model or Header:<name>, as
+   * for limits, for example [Header:x-user]. Absent: one amount for all pods that the route selects.
+   */
+  per?: string[]
+  /**
+   * Values of Provider, Model and Header in per that each sidecar keeps counts for. Further values share one count
+   * more. Default 1000.
+   */
+  maxKeys: number
+  /**
+   * Enforce (the default) does what onExhausted says. Shadow counts and reports, and refuses nothing: for trying a
+   * budget out.
+   */
+  mode: 'Enforce' | 'Shadow'
+  /**
+   * Percentages of amount at which a warning is given, by a metric, the log and a header of the answers. [] for none.
+   * [80, 95] when absent.
+   */
+  warnAtPercent: number[]
+  /**
+   * What becomes of requests when amount is spent. Reject (the default) answers them with 429. Fallback goes on, and
+   * spends on, with the cheapest of the rule's backends by declared price, so it needs one that costs little.
+   */
+  onExhausted: 'Reject' | 'Fallback'
+}
+
 /** What the operator observed. Written by the operator only. */
 export interface LLMRouteStatus {
   /** The metadata.generation that the status was made from. An older one is out of date. */
@@ -245,6 +447,16 @@ export interface LLMRouteStatus {
    * The sidecars in running pods that the route concerns, and what they run. Total is current and outdated together.
    */
   sidecars?: LLMRouteStatusSidecars
+  /**
+   * How much of its limits is used, over all sidecars that were asked, where the use is highest. Written from time to
+   * time; the metrics are exact. The 32 that are used most.
+   */
+  limits?: LLMRouteStatusLimit[]
+  /**
+   * How much of its budgets is spent, over all sidecars that were asked. Written from time to time; the metrics are
+   * exact. The 32 that are used most.
+   */
+  budgets?: LLMRouteStatusBudget[]
   /**
    * What holds for the route, one entry for each type: Accepted (its fields can be used), ResolvedRefs (what it refers
    * to exists and may be used) and Programmed (the sidecars concerned run it).
@@ -277,4 +489,38 @@ export interface LLMRouteStatusSidecars {
   imageOutdated: number
   /** Current and total as kubectl get shows them, for example 12/12. */
   currentOfTotal: string
+}
+
+/** One limit, where it is used most if it has several counts. */
+export interface LLMRouteStatusLimit {
+  /** Name of the limit. */
+  name: string
+  /** Name of the rule that it belongs to. Absent for a limit of the whole route. */
+  rule?: string
+  /** What it counts, for example Tokens. */
+  what: string
+  /** The limit, in what it counts or in USD for Cost, for example 600 or 2.50. */
+  limit: string
+  /** What the last window held, or what is open now, in the same unit. */
+  used: string
+  /** used as a percentage of limit. Above 100 when what was admitted became larger than expected. */
+  percent: number
+  /** Its window, for example 1m. Absent for Concurrency. */
+  window?: string
+}
+
+/** One budget, where most is spent if it has several amounts. */
+export interface LLMRouteStatusBudget {
+  /** Name of the budget. */
+  name: string
+  /** Name of the rule that it belongs to. Absent for a budget of the whole route. */
+  rule?: string
+  /** The budget in USD, for example 500. */
+  amount: string
+  /** What the window that is under way has cost in USD, for example 412.52. */
+  spent: string
+  /** spent as a percentage of amount. */
+  percent: number
+  /** When the next hour, day, week or month begins. Absent for a window that slides. */
+  resetsAt?: string
 }

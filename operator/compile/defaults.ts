@@ -35,3 +35,5 @@ export const BALANCE: LLMRouteRule['balance'] = 'Weighted'
 export const PANIC_THRESHOLD = 0
 
 export const PRIORITY = 0
+
+export const UNKNOWN_PRICE: LLMRouteRule['unknownPrice'] = 'Reject'

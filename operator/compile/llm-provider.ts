@@ -4,6 +4,7 @@
 // a proxy, a field) would fail each request, or send it with less protection than its owner asked for: so such a provider is
 // given to nobody, and the routes that name it say why. Publishing the part that works was rejected for that reason.
 
+import { providerOwner } from '../../contract/limit-identity.ts'
 import type {
   CredentialConfig,
   EgressProxyConfig,
@@ -20,6 +21,7 @@ import { inOrder } from '../resolve/order.ts'
 import { certificatesOf } from './certificate.ts'
 import { type CredentialSource, credentialSource } from './credential-source.ts'
 import { compileDuration } from './duration.ts'
+import { compileLimits } from './limit.ts'
 import { compilePrice } from './price.ts'
 import { endpointOf, MODELS_PATHS } from './provider-endpoint.ts'
 import { compileCircuitBreaker, compileHealthCheck, compileRetryBudget } from './provider-health.ts'
@@ -58,6 +60,7 @@ export function compileProvider(input: ProviderInput): CompiledProvider {
     },
     circuitBreaker: compileCircuitBreaker(spec.circuitBreaker, draft.flaws),
     retryBudget: compileRetryBudget(spec.retryBudget),
+    limits: compileLimits(spec.limits, providerOwner(id), 'spec.limits', draft.flaws),
     ...compileHealthCheck(spec.healthCheck, MODELS_PATHS[spec.type], draft.flaws),
     tls: compileTls(input, draft),
     ...compileEgressProxy(input, draft),

@@ -4,6 +4,7 @@
 // change the shares of the rest. A rule with nothing left stays in its place and answers 503 with the reason: if it vanished,
 // its requests would fall to a later rule, which may be a dearer model or one that the owner wanted to keep them from.
 
+import { routeOwner } from '../../contract/limit-identity.ts'
 import type {
   BackendConfig,
   BodyFieldConfig,
@@ -17,8 +18,9 @@ import { type Flaw, nameList, type Problem } from '../api/problem.ts'
 import type { BackendInput, RouteInput, RuleInput } from '../resolve/inputs.ts'
 import { inOrder } from '../resolve/order.ts'
 import { selectorConfig } from '../resolve/selector.ts'
-import { BALANCE, PANIC_THRESHOLD, PRIORITY } from './defaults.ts'
+import { BALANCE, PANIC_THRESHOLD, PRIORITY, UNKNOWN_PRICE } from './defaults.ts'
 import { compileDuration } from './duration.ts'
+import { compileBudgets, compileLimits } from './limit.ts'
 import type { CompiledProvider } from './llm-provider.ts'
 import { compileRetry } from './retry.ts'
 
@@ -32,22 +34,40 @@ export interface CompiledRoute {
 
 export function compileRoute({ id, resource, rules }: RouteInput, providers: CompiledProviders): CompiledRoute {
   const { metadata, spec } = resource
-  const compiled = rules.map((rule, index) => compileRule(rule, `spec.rules[${index}]`, providers))
+  const flaws: Flaw[] = []
+  const limits = compileLimits(spec.limits, routeOwner(id), 'spec.limits', flaws)
+  const budgets = compileBudgets(spec.budgets, routeOwner(id), 'spec.budgets', flaws)
+  const context = { route: id, providers, unreadable: flaws.map(nameFlaw) }
+  const compiled = rules.map((rule, index) => compileRule(rule, `spec.rules[${index}]`, context))
   const object = { kind: resource.kind, namespace: metadata.namespace, name: metadata.name }
   return {
-    config: { id, workloads: selectorConfig(spec.workloads), rules: compiled.map(({ config }) => config) },
-    problems: compiled.flatMap(({ flaws }) => flaws).map((flaw) => ({ object, ...flaw })),
+    config: {
+      id,
+      workloads: selectorConfig(spec.workloads),
+      limits,
+      budgets,
+      rules: compiled.map(({ config }) => config),
+    },
+    problems: [...flaws, ...compiled.flatMap((rule) => rule.flaws)].map((flaw) => ({ object, ...flaw })),
   }
+}
+
+interface RouteContext {
+  /** Its id. */
+  route: string
+  providers: CompiledProviders
+  /** What of the route's own fields cannot be read: no rule may let a request pass what they would have held. */
+  unreadable: string[]
 }
 
 function compileRule(
   { rule, backends: inputs }: RuleInput,
   field: string,
-  providers: CompiledProviders,
+  { route, providers, unreadable: above }: RouteContext,
 ): { config: RuleConfig; flaws: Flaw[] } {
   const flaws: Flaw[] = []
-  const config = compileFields(rule, field, flaws)
-  const unreadable = flaws.map((flaw) => `${flaw.field}: ${flaw.reason}`)
+  const config = compileFields(rule, route, field, flaws)
+  const unreadable = [...above, ...flaws.map(nameFlaw)]
   const outcomes = inputs.map((input, index) => compileBackend(input, `${field}.backends[${index}]`, providers))
   flaws.push(...outcomes.flatMap((outcome) => ('flaw' in outcome ? [outcome.flaw] : [])))
   const backends = outcomes.flatMap((outcome) => ('config' in outcome ? [outcome.config] : []))
@@ -62,9 +82,14 @@ function compileRule(
   return { config: { ...config, unavailable, ...unused }, flaws }
 }
 
+function nameFlaw({ field, reason }: Flaw): string {
+  return `${field}: ${reason}`
+}
+
 /** All but the backends. What cannot be read is added to `flaws`. */
-function compileFields(rule: LLMRouteRule, field: string, flaws: Flaw[]): RuleConfig {
+function compileFields(rule: LLMRouteRule, route: string, field: string, flaws: Flaw[]): RuleConfig {
   const timeouts = compileTimeouts(rule.timeouts ?? {}, `${field}.timeouts`, flaws)
+  const owner = routeOwner(route, rule.name)
   return {
     name: rule.name,
     matches: (rule.matches ?? []).map(compileMatch),
@@ -72,6 +97,9 @@ function compileFields(rule: LLMRouteRule, field: string, flaws: Flaw[]): RuleCo
     balance: rule.balance ?? BALANCE,
     retry: compileRetry(rule.retry, `${field}.retry`, flaws),
     panicPercent: rule.panicThreshold ?? PANIC_THRESHOLD,
+    limits: compileLimits(rule.limits, owner, `${field}.limits`, flaws),
+    budgets: compileBudgets(rule.budgets, owner, `${field}.budgets`, flaws),
+    unknownPrice: rule.unknownPrice ?? UNKNOWN_PRICE,
     timeouts,
     defaults: compileBodyFields(rule.defaults),
     overrides: compileBodyFields(rule.overrides),

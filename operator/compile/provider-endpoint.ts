@@ -35,6 +35,11 @@ const ENDPOINTS: Record<ProviderType, (spec: LLMProviderSpec) => Endpoint | unde
       headers: header('anthropic-version', anthropic.version),
     },
   Gemini: ({ gemini }) => gemini && plain('spec.gemini.baseURL', gemini.baseURL),
+  Bedrock: ({ bedrock }) =>
+    bedrock &&
+    (bedrock.baseURL === undefined
+      ? plain('spec.bedrock.region', `https://bedrock-runtime.${bedrock.region}.amazonaws.com`)
+      : plain('spec.bedrock.baseURL', bedrock.baseURL)),
   OpenAICompatible: ({ openAICompatible }) =>
     openAICompatible && {
       ...plain('spec.openAICompatible.baseURL', openAICompatible.baseURL),
@@ -42,12 +47,16 @@ const ENDPOINTS: Record<ProviderType, (spec: LLMProviderSpec) => Endpoint | unde
     },
 }
 
-/** Where the models are listed, after the base URL: the versions are in the base URL for some, in each path for others. */
-export const MODELS_PATHS: Record<ProviderType, string> = {
+/**
+ * Where the models are listed, after the base URL: the versions are in the base URL for some, in each path for others. Bedrock lists
+ * them on another host.
+ */
+export const MODELS_PATHS: Record<ProviderType, string | undefined> = {
   OpenAI: '/models',
   AzureOpenAI: '/models',
   Anthropic: '/v1/models',
   Gemini: '/v1beta/models',
+  Bedrock: undefined,
   OpenAICompatible: '/models',
 }
 

@@ -26,10 +26,10 @@ export function compileRetryBudget(given: LLMProviderRetryBudget | undefined): R
   return { percent, minPerSecond }
 }
 
-/** `modelsPath`: where a provider of this type lists its models, which every key may read and which costs nothing. */
+/** `modelsPath`: where a provider of this type lists its models, which every key may read and which costs nothing; if it does. */
 export function compileHealthCheck(
   given: LLMProviderHealthCheck | undefined,
-  modelsPath: string,
+  modelsPath: string | undefined,
   flaws: Flaw[],
 ): { healthCheck?: HealthCheckConfig } {
   if (given === undefined) return {}
@@ -39,6 +39,12 @@ export function compileHealthCheck(
   if (intervalMs > 0 && timeoutMs >= intervalMs) {
     const message = `timeout is ${timeout} and interval ${interval}; make timeout shorter than interval`
     flaws.push({ field: 'spec.healthCheck.timeout', reason: 'InvalidField', message })
+  }
+  if (path === undefined) {
+    const message =
+      'the runtime endpoint of this type lists no models; say by path what a check can get without spending tokens'
+    flaws.push({ field: 'spec.healthCheck.path', reason: 'InvalidField', message })
+    return {}
   }
   return { healthCheck: { path, intervalMs, timeoutMs, unhealthyThreshold, healthyThreshold } }
 }

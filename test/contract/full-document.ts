@@ -17,7 +17,25 @@ export function fullDocument() {
           {
             name: 'gpt-5-mini',
             upstreamName: 'mini',
-            price: { inputPicoUsd: 250000, cachedInputPicoUsd: 25000, cacheWritePicoUsd: 250000, outputPicoUsd: 0 },
+            price: {
+              inputPicoUsd: 250000,
+              cachedInputPicoUsd: 25000,
+              cacheWritePicoUsd: 250000,
+              outputPicoUsd: 0,
+              reasoningPicoUsd: 0,
+              tiers: [
+                {
+                  aboveInputTokens: 200000,
+                  inputPicoUsd: 500000,
+                  cachedInputPicoUsd: 50000,
+                  cacheWritePicoUsd: 500000,
+                  outputPicoUsd: 0,
+                  reasoningPicoUsd: 0,
+                },
+              ],
+              perImagePicoUsd: 40000000000,
+              perSecondPicoUsd: 0,
+            },
             contextWindow: 400000,
           },
         ],
@@ -32,6 +50,7 @@ export function fullDocument() {
           probes: 1,
         },
         retryBudget: { percent: 20, minPerSecond: 10 },
+        limits: [limit('provider:ai/azure/rpm', 'Cluster', [{ type: 'Model' }, { type: 'Provider' }])],
         healthCheck: {
           path: '/models',
           intervalMs: 30000,
@@ -54,6 +73,8 @@ export function fullDocument() {
           matchLabels: { app: 'shop' },
           matchExpressions: [{ key: 'tier', operator: 'In', values: ['web'] }],
         },
+        limits: [open('route:shop/chat//open')],
+        budgets: [budget('route:shop/chat//month')],
         rules: [
           {
             name: 'fast',
@@ -73,6 +94,12 @@ export function fullDocument() {
               backoff: { initialMs: 200, maxMs: 5000 },
             },
             panicPercent: 0,
+            limits: [
+              limit('route:shop/chat/fast/rpm', 'Pod', [{ type: 'Header', name: 'x-user' }, { type: 'Pod' }]),
+              open('route:shop/chat/fast/open'),
+            ],
+            budgets: [budget('route:shop/chat/fast/month'), rolling('route:shop/chat/fast/week')],
+            unknownPrice: 'Reject',
             timeouts: { idleMs: 1 },
             defaults: [{ name: 'temperature', value: 0.2 }],
             overrides: [{ name: 'store', value: null }],
@@ -85,6 +112,9 @@ export function fullDocument() {
             balance: 'Weighted',
             retry: { attempts: 1, on: [], statuses: [], backoff: { initialMs: 1, maxMs: 1 } },
             panicPercent: 100,
+            limits: [],
+            budgets: [],
+            unknownPrice: 'AllowUnpriced',
             timeouts: {},
             defaults: [],
             overrides: [],
@@ -93,4 +123,36 @@ export function fullDocument() {
       },
     ],
   }
+}
+
+interface Key {
+  type: string
+  name?: string
+}
+
+/** Its name is the end of its id. */
+function row(id: string, scope: string, per: Key[] = []) {
+  return { id, name: id.slice(id.lastIndexOf('/') + 1), scope, per, keysMax: 1000, mode: 'Enforce' }
+}
+
+function limit(id: string, scope: string, per: Key[]) {
+  return { ...row(id, scope, per), what: 'Requests', limit: 600, windowMs: 60000, burst: 50 }
+}
+
+function open(id: string) {
+  return { ...row(id, 'Namespace'), mode: 'Shadow', what: 'Concurrency', limit: 8 }
+}
+
+function budget(id: string) {
+  return {
+    ...row(id, 'Namespace'),
+    amountPicoUsd: 1e18,
+    period: { type: 'Calendar', unit: 'Month', timeZone: 'Europe/Berlin' },
+    warnAtPercent: [80, 95],
+    onExhausted: 'Reject',
+  }
+}
+
+function rolling(id: string) {
+  return { ...budget(id), period: { type: 'Rolling', windowMs: 604800000 }, warnAtPercent: [], onExhausted: 'Fallback' }
 }

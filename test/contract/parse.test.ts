@@ -1,20 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { parseSidecarConfig } from '../../contract/parse.ts'
+import { documentWith, remove } from './changed-document.ts'
 import { fullDocument } from './full-document.ts'
-
-/** The full document with one place changed; `remove` takes the place out. `path` is as problems write it. */
-function documentWith(path: string, value: unknown): unknown {
-  const root: unknown = fullDocument()
-  const keys = path.split(/[.[\]]+/).filter((key) => key !== '')
-  const last = keys.pop() ?? ''
-  let at = root as Record<string, unknown>
-  for (const key of keys) at = at[key] as Record<string, unknown>
-  if (value === remove) delete at[last]
-  else Object.defineProperty(at, last, { value, enumerable: true, configurable: true, writable: true })
-  return root
-}
-
-const remove = Symbol('remove')
 
 function problemsOf(text: string): string[] {
   const parsed = parseSidecarConfig(text)
@@ -105,8 +92,8 @@ check('providers[0].id', 'azure', 'providers[0].id: expected namespace/name')
 check('providers[0].budget', {}, 'providers[0].budget: unknown field')
 check(
   'providers[0].type',
-  'Bedrock',
-  'providers[0].type: expected one of OpenAI, AzureOpenAI, Anthropic, Gemini, OpenAICompatible',
+  'Mistral',
+  'providers[0].type: expected one of OpenAI, AzureOpenAI, Anthropic, Gemini, Bedrock, OpenAICompatible',
 )
 check('providers[0].type', 'OpenAI', 'providers[0].apiVersion: allowed for AzureOpenAI only')
 
@@ -340,10 +327,13 @@ test('every problem is told at once, in the order of the fields', () => {
       'connections',
       'circuitBreaker',
       'retryBudget',
+      'limits',
       'tls',
     ].map((field) => `providers[0].${field}: missing`),
     'routes[0].id: missing',
     'routes[0].workloads: missing',
+    'routes[0].limits: missing',
+    'routes[0].budgets: missing',
     'routes[0].rules[0]: expected an object',
   ])
 })

@@ -1,19 +1,18 @@
 // Bounds of fields, each with the last value inside and the first one outside, as values of `spec`. File mode's admission and
 // a real apiserver are held to the same table.
-import type { FileReason } from '../../cli/files/problem.ts'
-
-export type Kind = 'LLMProvider' | 'LLMRoute'
+import { atBounds, type BoundCase, type Kind, repeat } from './bound-case.ts'
+import { LIMIT_BOUND_CASES } from './limit-bound-cases.ts'
 
 const OPENAI = { type: 'OpenAI', openAI: {} }
 const BACKEND = { provider: { name: 'openai' } }
 
-const repeat = (count: number, item: (index: number) => unknown) => Array.from({ length: count }, (_, i) => item(i))
 const fields = (count: number) => Object.fromEntries(repeat(count, (i) => [`f${i}`, 'x']) as [string, string][])
 
 const provider = (extra: object) => ({ ...OPENAI, ...extra })
 const credential = (extra: object) =>
   provider({ credentials: [{ name: 'one', secretRef: { name: 'one', key: 'key' }, ...extra }] })
 const model = (extra: object) => provider({ models: [{ name: 'one', ...extra }] })
+const bedrock = (region: string) => ({ type: 'Bedrock', bedrock: { region } })
 const rule = (extra: object) => ({ rules: [{ name: 'one', backends: [BACKEND], ...extra }] })
 const match = (extra: object) => rule({ matches: [extra] })
 const backends = (extra: object) => rule({ backends: [{ ...BACKEND, ...extra }] })
@@ -22,8 +21,6 @@ const breaker = (extra: object) => provider({ circuitBreaker: extra })
 const budget = (extra: object) => provider({ retryBudget: extra })
 const check = (extra: object) => provider({ healthCheck: extra })
 const rules = (count: number) => ({ rules: repeat(count, (i) => ({ name: `r${i}`, backends: [BACKEND] })) })
-
-type BoundCase = [kind: Kind, field: string, inside: object, outside: object, reason: FileReason]
 
 const INTEGERS: [kind: Kind, field: string, spec: (value: number) => object, min: number, max: number][] = [
   ['LLMProvider', 'spec.circuitBreaker.consecutiveFailures', (n) => breaker({ consecutiveFailures: n }), 0, 100_000],
@@ -41,11 +38,11 @@ const INTEGERS: [kind: Kind, field: string, spec: (value: number) => object, min
 ]
 
 export const BOUND_CASES: readonly BoundCase[] = [
-  ...INTEGERS.flatMap(([kind, field, spec, min, max]): BoundCase[] => [
-    [kind, field, spec(min), spec(min - 1), 'FieldValueInvalid'],
-    [kind, field, spec(max), spec(max + 1), 'FieldValueInvalid'],
-  ]),
-  ['LLMProvider', 'spec.type', OPENAI, { type: 'Bedrock', openAI: {} }, 'FieldValueNotSupported'],
+  ...INTEGERS.flatMap((row) => atBounds(...row)),
+  ...LIMIT_BOUND_CASES,
+  ['LLMProvider', 'spec.type', OPENAI, { type: 'Mistral', openAI: {} }, 'FieldValueNotSupported'],
+  ['LLMProvider', 'spec.bedrock.region', bedrock('us-gov-west-1'), bedrock('US-EAST-1'), 'FieldValueInvalid'],
+  ['LLMProvider', 'spec.bedrock.region', bedrock('ap-southeast-12'), bedrock('us-east-1.evil'), 'FieldValueInvalid'],
   ['LLMProvider', 'spec.credentials', credentials(16), credentials(17), 'FieldValueTooMany'],
   [
     'LLMProvider',

@@ -4,7 +4,8 @@ import { admit } from '../../cli/files/admission.ts'
 import { renderFieldPath } from '../../cli/files/field-path.ts'
 import type { FileReason } from '../../cli/files/problem.ts'
 import { llmRoute, ruleTo } from '../support/resources.ts'
-import { BOUND_CASES, type Kind } from './bound-cases.ts'
+import type { Kind } from './bound-case.ts'
+import { BOUND_CASES } from './bound-cases.ts'
 
 test.each(BOUND_CASES)('%s %s has its bound', (kind, field, inside, outside, reason) => {
   expect(findingsOf(kind, inside)).toEqual([])

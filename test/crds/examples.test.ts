@@ -15,6 +15,7 @@ const ENVIRONMENT = Object.fromEntries(
     'ANTHROPIC_API_KEY',
     'GEMINI_API_KEY',
     'AZURE_OPENAI_API_KEY',
+    'AWS_BEARER_TOKEN_BEDROCK',
     'MISTRAL_API_KEY',
     'PROXY_USER',
     'PROXY_PASSWORD',
@@ -42,5 +43,5 @@ test('every type of provider has an example', async () => {
   const options = { allowLoopback: 'Refuse', defaultNamespace: 'default' } as const
   const loaded = await Promise.all(files.map((file) => loadFiles([join(EXAMPLES, file)], ENVIRONMENT, options)))
   const types = new Set(loaded.flatMap(({ objects }) => objects.providers.map(({ spec }) => spec.type)))
-  expect([...types].sort()).toEqual(['Anthropic', 'AzureOpenAI', 'Gemini', 'OpenAI', 'OpenAICompatible'])
+  expect([...types].sort()).toEqual(['Anthropic', 'AzureOpenAI', 'Bedrock', 'Gemini', 'OpenAI', 'OpenAICompatible'])
 })

@@ -11,6 +11,29 @@ const LONGER_DURATION = DURATION.replace('00999ms', '09999ms')
 const HOST = `${'a'.repeat(60)}.`.repeat(4)
 const BASE_URL = `https://${HOST}example.com/`.padEnd(512, 'v')
 const PRICE = '999999.999999'
+const PRICE_EACH = '999.999999999999'
+
+const WINDOW = '29d23h59m59s'
+
+/** The names of limits and budgets differ, as they must. */
+const limits = (keys: number) =>
+  many(16, (i) => ({
+    name: padded(i, 62),
+    what: 'Tokens',
+    limit: 1_000_000_000_000,
+    burst: 1_000_000_000_000,
+    window: WINDOW,
+    per: many(keys, (key) => `Header:${padded(key, 128)}`),
+  }))
+const budgets = (keys: number) =>
+  many(16, (i) => ({
+    name: padded(i, 63),
+    amount: '999999999.999999',
+    window: 'Month',
+    timeZone: 'Z'.repeat(64),
+    per: many(keys, (key) => `Header:${padded(key, 128)}`),
+    warnAtPercent: many(8, (percent) => percent + 1),
+  }))
 
 const selector = {
   matchLabels: Object.fromEntries(many(32, (i) => [`key-${i}`, padded(i, 63)])),
@@ -43,6 +66,17 @@ export const LARGEST: readonly KubernetesObject[] = [
           cachedInputPerMillion: PRICE,
           cacheWritePerMillion: PRICE,
           outputPerMillion: PRICE,
+          reasoningPerMillion: PRICE,
+          tiers: many(4, (tier) => ({
+            aboveInputTokens: 1_000_000 + tier,
+            inputPerMillion: PRICE,
+            cachedInputPerMillion: PRICE,
+            cacheWritePerMillion: PRICE,
+            outputPerMillion: PRICE,
+            reasoningPerMillion: PRICE,
+          })),
+          perImage: PRICE_EACH,
+          perSecond: PRICE_EACH,
         },
         contextWindow: 1_000_000_000,
       })),
@@ -50,6 +84,7 @@ export const LARGEST: readonly KubernetesObject[] = [
       timeouts,
       connections: { max: 10_000, idle: DURATION },
       circuitBreaker: { window: DURATION, openFor: DURATION, consecutiveFailures: 100_000, minRequests: 100_000 },
+      limits: limits(8),
       healthCheck: { path: '/'.padEnd(512, 'p'), interval: LONGER_DURATION, timeout: DURATION },
       tls: { caBundle: '-----BEGIN CERTIFICATE-----'.padEnd(65_536, 'A') },
       egressProxy: { url: `http://${HOST}example.com:65535` },
@@ -61,6 +96,8 @@ export const LARGEST: readonly KubernetesObject[] = [
     metadata: { name: 'n'.repeat(63) },
     spec: {
       workloads: selector,
+      limits: limits(8),
+      budgets: budgets(8),
       rules: many(64, (rule) => ({
         name: padded(rule, 63),
         matches: many(16, () => ({
@@ -80,6 +117,8 @@ export const LARGEST: readonly KubernetesObject[] = [
           backoff: { initial: DURATION, max: DURATION },
         },
         timeouts,
+        limits: limits(rule % 32 === 0 ? 8 : 0),
+        budgets: budgets(rule % 32 === 1 ? 8 : 0),
         defaults: Object.fromEntries(many(32, (i) => [`field-${i}`, 'x'.repeat(20)])),
         overrides: Object.fromEntries(many(32, (i) => [`field-${i}`, { nested: [1, 2, 3] }])),
       })),

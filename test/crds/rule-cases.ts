@@ -1,6 +1,9 @@
 // Every CEL rule of crds/ with what it lets pass and what it refuses, as values of `spec`. File mode's admission and a real
 // apiserver are held to the same table.
 
+import { LIMIT_CASES } from './limit-cases.ts'
+import { UNION_CASES } from './union-cases.ts'
+
 export interface RuleCase {
   kind: 'LLMProvider' | 'LLMRoute'
   /** The rule: where it stands, and how its message begins. */
@@ -19,49 +22,12 @@ function rule(fields: object): object {
   return { rules: [{ name: 'one', backends: [BACKEND], ...fields }] }
 }
 
-const UNIONS: RuleCase[] = [
-  {
-    kind: 'LLMProvider',
-    at: 'spec',
-    message: 'set openAI when',
-    valid: [OPENAI],
-    invalid: [{ type: 'OpenAI' }, { type: 'Gemini', gemini: {}, openAI: {} }],
-  },
-  {
-    kind: 'LLMProvider',
-    at: 'spec',
-    message: 'set azureOpenAI with',
-    valid: [{ type: 'AzureOpenAI', azureOpenAI: { endpoint: 'https://one.openai.azure.com' } }],
-    invalid: [{ type: 'AzureOpenAI' }, { ...OPENAI, azureOpenAI: { endpoint: 'https://one.openai.azure.com' } }],
-  },
-  {
-    kind: 'LLMProvider',
-    at: 'spec',
-    message: 'set anthropic when',
-    valid: [{ type: 'Anthropic', anthropic: {} }],
-    invalid: [{ type: 'Anthropic' }, { ...OPENAI, anthropic: {} }],
-  },
-  {
-    kind: 'LLMProvider',
-    at: 'spec',
-    message: 'set gemini when',
-    valid: [{ type: 'Gemini', gemini: {} }],
-    invalid: [{ type: 'Gemini' }, { ...OPENAI, gemini: {} }],
-  },
-  {
-    kind: 'LLMProvider',
-    at: 'spec',
-    message: 'set openAICompatible with',
-    valid: [{ type: 'OpenAICompatible', openAICompatible: { baseURL: 'http://vllm.models.svc:8000/v1' } }],
-    invalid: [{ type: 'OpenAICompatible' }, { ...OPENAI, openAICompatible: { baseURL: 'http://vllm.models.svc' } }],
-  },
-]
-
 export const BASE_URL_FIELDS: [string, (url: string) => object][] = [
   ['spec.openAI.baseURL', (baseURL) => ({ type: 'OpenAI', openAI: { baseURL } })],
   ['spec.azureOpenAI.endpoint', (endpoint) => ({ type: 'AzureOpenAI', azureOpenAI: { endpoint } })],
   ['spec.anthropic.baseURL', (baseURL) => ({ type: 'Anthropic', anthropic: { baseURL } })],
   ['spec.gemini.baseURL', (baseURL) => ({ type: 'Gemini', gemini: { baseURL } })],
+  ['spec.bedrock.baseURL', (baseURL) => ({ type: 'Bedrock', bedrock: { region: 'us-east-1', baseURL } })],
   ['spec.openAICompatible.baseURL', (baseURL) => ({ type: 'OpenAICompatible', openAICompatible: { baseURL } })],
 ]
 
@@ -278,21 +244,31 @@ const RESILIENCE: RuleCase[] = [
   },
 ]
 
-const PRICES = ['inputPerMillion', 'cachedInputPerMillion', 'cacheWritePerMillion', 'outputPerMillion'].map(
-  (name): RuleCase => {
-    const spec = (price: string) => ({
-      ...OPENAI,
-      models: [{ name: 'one', price: { inputPerMillion: '1', outputPerMillion: '1', [name]: price } }],
-    })
-    return {
-      kind: 'LLMProvider',
-      at: `spec.models[].price.${name}`,
-      message: 'write USD as a decimal number',
-      valid: ['0', '0.25', '2.00', '999999.999999', '0.000001'].map(spec),
-      invalid: ['', '1000000', '0.1234567', '-1', '.5', '1.', '01', '1e3', '$1', '0,25', '+1', 'NaN'].map(spec),
-    }
-  },
-)
+const PRICE_NAMES = [
+  'inputPerMillion',
+  'cachedInputPerMillion',
+  'cacheWritePerMillion',
+  'outputPerMillion',
+  'reasoningPerMillion',
+]
+
+const PRICES = PRICE_NAMES.flatMap((name): RuleCase[] => {
+  const priceOf = (price: string) => ({ inputPerMillion: '1', outputPerMillion: '1', [name]: price })
+  const priced = (price: object) => ({ ...OPENAI, models: [{ name: 'one', price }] })
+  const row = (at: string, spec: (price: string) => object): RuleCase => ({
+    kind: 'LLMProvider',
+    at,
+    message: 'write USD as a decimal number',
+    valid: ['0', '0.25', '2.00', '999999.999999', '0.000001'].map(spec),
+    invalid: ['', '1000000', '0.1234567', '-1', '.5', '1.', '01', '1e3', '$1', '0,25', '+1', 'NaN'].map(spec),
+  })
+  const tiered = (price: string) =>
+    priced({ ...priceOf('1'), tiers: [{ aboveInputTokens: 200_000, ...priceOf(price) }] })
+  return [
+    row(`spec.models[].price.${name}`, (price) => priced(priceOf(price))),
+    row(`spec.models[].price.tiers[].${name}`, tiered),
+  ]
+})
 
 const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n'
 
@@ -363,7 +339,7 @@ const BODY_FIELDS = ['defaults', 'overrides'].flatMap((field): RuleCase[] =>
 )
 
 export const RULE_CASES: readonly RuleCase[] = [
-  ...UNIONS,
+  ...UNION_CASES,
   ...URLS,
   ...DURATIONS,
   ...COMPARED_DURATIONS,
@@ -371,6 +347,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   ...PRICES,
   ...SELECTORS,
   ...BODY_FIELDS,
+  ...LIMIT_CASES,
   {
     kind: 'LLMProvider',
     at: 'spec.tls.caBundle',

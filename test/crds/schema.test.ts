@@ -28,6 +28,7 @@ const KEYWORDS = new Set([
   'additionalProperties',
   'maxProperties',
   'x-kubernetes-preserve-unknown-fields',
+  'x-kubernetes-int-or-string',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
   'x-kubernetes-validations',
@@ -61,8 +62,11 @@ describe.each(DEFINITIONS)('$file', ({ schema }) => {
 
   test('bounds every string, number, list and map, so that rules have a bounded cost', () => {
     const unbounded = placesOf(spec, (node) => {
-      if (node.type === 'string') return node.maxLength === undefined && node.enum === undefined
-      if (node.type === 'integer') return node.minimum === undefined || node.maximum === undefined
+      const mayBeEither = node['x-kubernetes-int-or-string'] === true
+      if (node.type === 'string' || mayBeEither) {
+        if (node.maxLength === undefined && node.enum === undefined) return true
+      }
+      if (node.type === 'integer' || mayBeEither) return node.minimum === undefined || node.maximum === undefined
       if (node.type === 'array') return node.maxItems === undefined
       return node.type === 'object' && node.properties === undefined && node.maxProperties === undefined
     })

@@ -2,7 +2,14 @@
 import type { LLMProvider, LLMProviderSpec } from '../../operator/api/llm-provider.ts'
 import type { LLMRoute, LLMRouteRule } from '../../operator/api/llm-route.ts'
 import type { ObjectMeta } from '../../operator/api/object-meta.ts'
-import { BALANCE, CIRCUIT_BREAKER, PANIC_THRESHOLD, RETRY, RETRY_BUDGET } from '../../operator/compile/defaults.ts'
+import {
+  BALANCE,
+  CIRCUIT_BREAKER,
+  PANIC_THRESHOLD,
+  RETRY,
+  RETRY_BUDGET,
+  UNKNOWN_PRICE,
+} from '../../operator/compile/defaults.ts'
 
 /** `id` is `namespace/name`. An OpenAI provider without credentials and models, open to its own namespace. */
 export function llmProvider(id: string, spec: Partial<LLMProviderSpec> = {}): LLMProvider {
@@ -46,6 +53,7 @@ export function ruleTo(...providers: string[]): LLMRouteRule {
     balance: BALANCE,
     panicThreshold: PANIC_THRESHOLD,
     retry: RETRY,
+    unknownPrice: UNKNOWN_PRICE,
   }
 }
 

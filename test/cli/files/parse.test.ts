@@ -67,7 +67,7 @@ const PROBLEMS: [name: string, text: string, problems: string[]][] = [
     'a value that is not among the allowed, with what was meant',
     PROVIDER.replace('type: OpenAI', 'type: OpenAi'),
     [
-      'a.yaml:4:8: LLMProvider default/openai: spec.type: must be one of OpenAI, AzureOpenAI, Anthropic, Gemini, OpenAICompatible; did you mean OpenAI?',
+      'a.yaml:4:8: LLMProvider default/openai: spec.type: must be one of OpenAI, AzureOpenAI, Anthropic, Gemini, Bedrock, OpenAICompatible; did you mean OpenAI?',
     ],
   ],
   [

@@ -43,7 +43,7 @@ test('objects of older CRDs come to the same as with the defaults of the new one
   without(oldProvider.spec, 'circuitBreaker', 'retryBudget')
   without(oldProvider.spec.healthCheck ?? {}, 'interval', 'timeout', 'unhealthyThreshold', 'healthyThreshold')
   for (const rule of oldRoute.spec.rules) {
-    without(rule, 'balance', 'panicThreshold', 'retry')
+    without(rule, 'balance', 'panicThreshold', 'retry', 'unknownPrice')
     for (const backend of rule.backends) without(backend, 'priority')
   }
   expect(compiled(oldProvider, oldRoute)).toEqual(expected)

@@ -1,0 +1,102 @@
+// How a limit is divided among sidecars without a store: the operator gives each a share, and the sidecars say what they make of it.
+//
+// A share is the most that one sidecar may count: in any window of the limit, or in the budget's period. The operator writes them
+// into an annotation of the pod, which the kubelet brings into the mounted directory as the file `limit-shares`; the sidecar tells
+// on `GET /limits` of its admin server which are in force and what it has used. The sum of what is granted, in force or used never exceeds
+// the limit, so a share is made smaller, and that is confirmed, before another one grows.
+import { type Check, integer, isObject, listOf, mapOf, objectOf, optional, text } from './shape.ts'
+
+/** Annotation on an injected pod, and file in the mounted directory, that hold a LimitShares as JSON; empty: none yet. */
+export const SHARES_ANNOTATION = 'outrigger.dev/limit-shares'
+export const SHARES_FILE = 'limit-shares'
+
+export interface LimitShares {
+  /**
+   * Which process they were granted to: `LimitsReport.instance`. Another one takes them as used up, since it cannot know: those
+   * that it finds when it starts, and those that come later under another name than its own. So whatever the two processes use
+   * together stays within what was granted to the first.
+   */
+  instance: string
+  /** Of this pod, larger with each change. A sidecar goes on with the largest that it has seen. */
+  version: number
+  /** Amount by id of the limit or budget. One that is missing: 0. */
+  shares: Record<string, number>
+  /**
+   * By id: what may still be in force, or counted, from before this version, where that is more than the share. It is for an
+   * operator that starts anew; a sidecar has no use for it.
+   */
+  before?: Record<string, number>
+}
+
+/** `GET /limits` of a sidecar's admin server. */
+export interface LimitsReport {
+  /** Random, made when the process started. */
+  instance: string
+  /** `LimitShares.version` in force; null before any. */
+  sharesVersion: number | null
+  /** Those that this pod counts, whose scope is larger than the pod. Bounded by the document. */
+  limits: LimitReport[]
+}
+
+export interface LimitReport {
+  id: string
+  /** Its share in force. */
+  share: number
+  /** Used in the window or period that is under way, the most of all its keys; reservations of open requests included. */
+  used: number
+  /** What would have been used within the last window had nothing been refused, estimated; at least `used`. */
+  wanted: number
+}
+
+/** Pico-USD of a large budget are beyond what a double holds exactly: they are whole numbers all the same. */
+const isAmount = integer(0, Number.MAX_VALUE)
+
+const isInstance = text('1 to 64 characters', (value) => value.length > 0 && value.length <= 64)
+
+const isLimitShares: Check<LimitShares> = objectOf<LimitShares>({
+  instance: isInstance,
+  version: integer(1),
+  shares: mapOf(isAmount),
+  before: optional(mapOf(isAmount)),
+})
+
+const isLimitReport: Check<LimitReport> = objectOf<LimitReport>({
+  id: text('1 to 1024 characters', (value) => value.length > 0 && value.length <= 1024),
+  share: isAmount,
+  used: isAmount,
+  wanted: isAmount,
+})
+
+const isLimitsReport: Check<LimitsReport> = objectOf<LimitsReport>({
+  instance: isInstance,
+  sharesVersion: (value, at, problems): value is number | null => value === null || integer(1)(value, at, problems),
+  limits: listOf(isLimitReport),
+})
+
+/**
+ * The annotation's or the file's text. `shares` is undefined for one without anything but white space: nothing was granted yet.
+ * Never throws. Problems read `shares["route:shop/chat//rpm"]: expected an integer ≥ 0`.
+ */
+export function parseLimitShares(json: string): { shares: LimitShares | undefined } | { problems: string[] } {
+  if (json.trim() === '') return { shares: undefined }
+  const parsed = parse(json, isLimitShares)
+  return 'value' in parsed ? { shares: parsed.value } : parsed
+}
+
+/** What a sidecar answered. Never throws. Its bytes are to be bounded before. */
+export function parseLimitsReport(json: string): { report: LimitsReport } | { problems: string[] } {
+  const parsed = parse(json, isLimitsReport)
+  return 'value' in parsed ? { report: parsed.value } : parsed
+}
+
+function parse<T>(json: string, check: Check<T>): { value: T } | { problems: string[] } {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (error) {
+    return { problems: [`not JSON: ${error instanceof Error ? error.message : String(error)}`] }
+  }
+  if (!isObject(value)) return { problems: ['expected an object'] }
+  const problems: string[] = []
+  return check(value, '', problems) ? { value } : { problems }
+}
