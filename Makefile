@@ -66,6 +66,12 @@ fuzz: $(INSTALLED) ## The long runs: recorded streams at every byte, differentia
 truncation: $(INSTALLED) ## Cuts every recorded stream at every byte, before a second provider; EVERY_CUT=BYTES bounds their size.
 	EVERY_CUT=$(or $(EVERY_CUT),Infinity) $(JEST) test/sidecar/resilience/truncation
 
+store: $(INSTALLED) ## Counts in a real Redis for minutes: windows in full, random interleavings, failovers; STORE_CASES=NUMBER.
+	STORE_CASES=$(or $(STORE_CASES),100000) $(JEST) test/sidecar/store
+
+limits: $(INSTALLED) ## Plays 100000 random lives of limits and budgets against a naive model; LIMIT_RUNS=NUMBER for another number.
+	LIMIT_RUNS=$(or $(LIMIT_RUNS),100000) $(JEST) test/sidecar/limits/interleavings
+
 aborts: $(INSTALLED) ## Abandons 10000 requests in all phases, and measures; ABORTS=NUMBER for another number.
 	ABORTS=$(or $(ABORTS),10000) $(SCRIPT) test/sidecar/resilience/aborts.ts
 
@@ -75,4 +81,4 @@ chaos: $(INSTALLED) ## Runs 200 applications among providers that flap and reloa
 clean: ## Removes what was built; dependencies stay.
 	rm -rf dist .cache
 
-.PHONY: help install run test check format generate golden build image demo bench fuzz truncation aborts chaos clean
+.PHONY: help install run test check format generate golden build image demo bench fuzz truncation store limits aborts chaos clean

@@ -20,7 +20,7 @@ export interface Parsed<Table extends FlagTable> {
 export type Takes = 'WithFiles' | 'WithWords' | 'NoFiles'
 
 interface Option {
-  type: 'string'
+  type: 'string' | 'boolean'
   multiple?: boolean
   short?: string
 }
@@ -54,13 +54,17 @@ function filesOf(named: readonly string[], env: Environment): readonly string[] 
 }
 
 function optionOf(flag: FlagTable[string] | undefined): Option {
-  return { type: 'string', ...(flag?.short !== undefined && { short: flag.short }) }
+  return {
+    type: flag?.form === 'Switch' ? 'boolean' : 'string',
+    ...(flag?.form === 'List' && { multiple: true }),
+    ...(flag?.short !== undefined && { short: flag.short }),
+  }
 }
 
 /** One line per flag, for `--help`. */
 export function flagHelp(table: FlagTable): string {
   const rows = Object.entries(table).map(([name, flag]) => ({
-    left: `${flag.short === undefined ? '' : `-${flag.short}, `}--${flagName(name)} ${flag.value}`,
+    left: `${flag.short === undefined ? '' : `-${flag.short}, `}--${flagName(name)} ${flag.value}`.trimEnd(),
     right: flag.default === '' ? flag.help : `${flag.help} Default ${flag.default}.`,
   }))
   const width = Math.max(...rows.map(({ left }) => left.length))
@@ -97,11 +101,17 @@ function parse(
 function settingOf(name: string, table: FlagTable, given: unknown, env: Environment): unknown {
   const variable = variableName(name)
   const flag = table[name]
-  const text = typeof given === 'string' ? given : (env[variable] ?? flag?.default ?? '')
+  const text = textOf(given) ?? env[variable] ?? flag?.default ?? ''
   try {
     return flag?.parse(text)
   } catch (error) {
-    const where = typeof given === 'string' ? `--${flagName(name)}` : variable
+    const where = given === undefined ? variable : `--${flagName(name)}`
     throw new UsageError(`${where}: ${(error as Error).message}`)
   }
+}
+
+/** Undefined where the flag was not given. */
+function textOf(given: unknown): string | undefined {
+  if (given === undefined) return undefined
+  return Array.isArray(given) ? given.join(',') : String(given)
 }

@@ -6,7 +6,15 @@ import { createLog, type Log } from '../process/log.ts'
 import { createOutput, type Output } from '../process/output.ts'
 import { startSidecar } from '../sidecar/sidecar.ts'
 import { flagHelp, parseFlags, UsageError, variableExample } from './flags.ts'
-import { COMPILE_FLAGS, EXPLAIN_FLAGS, environment, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from './settings.ts'
+import {
+  COMPILE_FLAGS,
+  EXPLAIN_FLAGS,
+  environment,
+  MOCK_FLAGS,
+  RUN_FLAGS,
+  SERVE_FLAGS,
+  USAGE_FLAGS,
+} from './settings.ts'
 import { VERSION } from './version.ts'
 
 const EXIT = { fine: 0, input: 1, usage: 2, fault: 70 } as const
@@ -37,6 +45,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: 'outrigger explain [REQUEST_ID] [-f FILE]… [FLAGS]',
     flags: EXPLAIN_FLAGS,
     run: explainCommand,
+  },
+  usage: {
+    summary: 'Tell what was used: requests, tokens and cost, of one sidecar or of all of a cluster.',
+    usage: 'outrigger usage [--from URL… | --namespace NAME | --all-namespaces] [FLAGS]',
+    flags: USAGE_FLAGS,
+    run: usageCommand,
   },
   mock: {
     summary: 'Serve a mock of the OpenAI, Anthropic and Gemini APIs.',
@@ -141,6 +155,15 @@ async function explainCommand(argv: readonly string[]): Promise<number> {
   const { exitCode, output, message } = await explainFiles(files, { requestId, ...settings })
   process.stdout.write(output)
   if (message !== '') process.stderr.write(`outrigger: ${message}\n`)
+  return exitCode
+}
+
+async function usageCommand(argv: readonly string[]): Promise<number> {
+  const { settings } = parseFlags(USAGE_FLAGS, argv, environment())
+  const { usage } = await import('./usage-command.ts')
+  const { exitCode, output, messages } = await usage(settings, environment(), Date.now())
+  process.stdout.write(output)
+  for (const message of messages) process.stderr.write(`outrigger: ${message}\n`)
   return exitCode
 }
 

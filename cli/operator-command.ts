@@ -1,4 +1,5 @@
-// The operator behind one dynamic import: a bundle of its own, which a pod's sidecar never loads.
+// The operator, and what else asks an API server, behind one dynamic import: a bundle of its own, which a pod's sidecar never loads.
 import { OperatorInputError, startOperator } from '../operator/main.ts'
+import { askCluster } from './usage-pods.ts'
 
-export { OperatorInputError, startOperator }
+export { askCluster, OperatorInputError, startOperator }

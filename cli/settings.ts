@@ -1,7 +1,10 @@
 // Flags of the commands, beside the sidecar's own, and the process's environment: the only place that reads it.
-import { type FlagTable, parseAddress, parseChoice } from '../process/flag.ts'
+import { type FlagTable, parseAddress, parseChoice, parseList } from '../process/flag.ts'
 import { SIDECAR_FLAGS } from '../sidecar/settings.ts'
 import type { Environment } from './flags.ts'
+import type { UsageFormat } from './usage/render.ts'
+import { parseSince } from './usage/since.ts'
+import { DIMENSIONS, type Dimension } from './usage/totals.ts'
 
 const NAMESPACE = {
   value: 'NAME',
@@ -24,6 +27,57 @@ export const EXPLAIN_FLAGS = {
   },
 } satisfies FlagTable
 
+export const USAGE_FLAGS = {
+  from: {
+    value: 'URL,…',
+    help: 'Admin servers of sidecars; http://127.0.0.1:8788 where neither they nor a namespace is given.',
+    form: 'List',
+    default: '',
+    parse: (text: string) => parseList(text).map(parseUrl),
+  },
+  namespace: {
+    value: 'NAME',
+    short: 'n',
+    help: 'Asks the sidecars of this namespace, through the API server.',
+    default: '',
+    parse: (text: string) => (text === '' ? undefined : parseNamespace(text)),
+  },
+  allNamespaces: {
+    value: '',
+    short: 'A',
+    form: 'Switch',
+    help: 'Asks the sidecars of all namespaces, through the API server.',
+    default: '',
+    parse: (text: string) => (text === '' ? 'false' : parseChoice(text, ['true', 'false'])),
+  },
+  by: {
+    value: 'NAME,…',
+    help: `What a row is for: any of ${DIMENSIONS.join(', ')}.`,
+    form: 'List',
+    default: 'route,provider,model',
+    parse: parseDimensions,
+  },
+  since: {
+    value: 'DATE|DAYS',
+    help: 'Leaves out what ended before this day (2026-11-21), or before so many (7d, today included); days are of UTC.',
+    default: '',
+    parse: parseSince,
+  },
+  output: {
+    value: 'FORMAT',
+    short: 'o',
+    help: 'table, or json or csv, which have more columns.',
+    default: 'table',
+    parse: (text: string): UsageFormat => parseChoice(text, ['table', 'json', 'csv']),
+  },
+  kubeconfig: {
+    value: 'FILE',
+    help: 'How to reach the API server; else KUBECONFIG, ~/.kube/config, or the own ServiceAccount.',
+    default: '',
+    parse: (text: string) => text,
+  },
+} satisfies FlagTable
+
 export const SERVE_FLAGS = {
   ...SIDECAR_FLAGS,
   configDir: {
@@ -40,6 +94,20 @@ export const MOCK_FLAGS = {
 
 export function environment(): Environment {
   return process.env
+}
+
+function parseUrl(text: string): string {
+  const url = URL.parse(text)
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new Error(`expected URLs such as http://127.0.0.1:8788, not "${text}"`)
+  }
+  return text
+}
+
+function parseDimensions(text: string): readonly Dimension[] {
+  const names = new Set(parseList(text).map((name) => parseChoice<Dimension>(name, DIMENSIONS)))
+  if (names.size === 0) throw new Error(`expected at least one of ${DIMENSIONS.join(', ')}`)
+  return [...names]
 }
 
 function parseNamespace(text: string): string {

@@ -9,6 +9,11 @@ export interface Flag<Value> {
   help: string
   /** One letter: `o` for `-o`. */
   short?: string
+  /**
+   * `Switch`: stands alone, which is the text `true`. `List`: may be given several times, which is the same as once with commas. Absent:
+   * the last one counts.
+   */
+  form?: 'Switch' | 'List'
   /** Used when neither flag nor variable is given; goes through `parse`. */
   default: string
   parse(text: string): Value

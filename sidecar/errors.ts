@@ -1,6 +1,7 @@
 // Every failure that a caller can see, in one table. Code throws `new Refusal('code', detail)` wherever it notices; the
 // listener turns it into a response in one place, in the client's dialect. Branch on `code`, never on a message.
 
+import type { LimitedQuantity } from '../contract/limit-config.ts'
 import type { RetryReason } from '../contract/sidecar-config.ts'
 
 /** Who is at fault: the closed vocabulary of metrics, logs and `x-outrigger-reason`. */
@@ -49,6 +50,14 @@ export const FAILURES = {
     status: 503,
     fault: 'policy',
     message: 'The rule for this request has no backend.',
+    retry: false,
+  },
+  limit_reached: { status: 429, fault: 'policy', message: 'A limit is reached.' },
+  budget_exhausted: { status: 429, fault: 'policy', message: 'A budget is used up.' },
+  price_unknown: {
+    status: 403,
+    fault: 'policy',
+    message: 'The price of this model is unknown, and its use is limited by cost.',
     retry: false,
   },
   // The provider.
@@ -123,6 +132,11 @@ export const FAILURES = {
   // Outrigger itself.
   not_configured: { status: 503, fault: 'outrigger', message: 'No configuration has been loaded yet.' },
   credential_unavailable: { status: 503, fault: 'outrigger', message: "The provider's credential cannot be read." },
+  limits_unavailable: {
+    status: 503,
+    fault: 'outrigger',
+    message: 'The store of limits cannot be reached, and the policy is to refuse then.',
+  },
   overloaded: {
     status: 503,
     fault: 'outrigger',
@@ -135,9 +149,20 @@ export const FAILURES = {
 
 export type FailureCode = keyof typeof FAILURES
 
+/** What a caller is told of the limit that refused it, in the headers that its SDK knows. */
+export interface LimitNotice {
+  what: LimitedQuantity
+  limit: number
+  /** What could be taken now. */
+  remaining: number
+  /** When the request would fit, in milliseconds since the epoch; undefined: never. */
+  resetAtMs: number | undefined
+}
+
 export interface RefusalOptions extends ErrorOptions {
   /** When it is worth trying again. */
   retryAfterMs?: number | undefined
+  limit?: LimitNotice | undefined
   /** `never` tells SDKs that another try is pointless, or is not theirs to make. */
   tryAgain?: 'never' | 'later'
 }
@@ -147,6 +172,7 @@ export class Refusal extends Error {
   /** A sentence more for the caller: what exactly, and what to do. Names no host, path or key. */
   readonly detail: string | undefined
   readonly retryAfterMs: number | undefined
+  readonly limit: LimitNotice | undefined
   readonly tryAgain: 'never' | 'later'
 
   constructor(code: FailureCode, detail?: string, options: RefusalOptions = {}) {
@@ -154,6 +180,7 @@ export class Refusal extends Error {
     this.code = code
     this.detail = detail
     this.retryAfterMs = options.retryAfterMs
+    this.limit = options.limit
     this.tryAgain = options.tryAgain ?? (this.failure.retry === false ? 'never' : 'later')
   }
 

@@ -12,6 +12,8 @@ import {
   parseLogLevel,
   type SettingsOf,
 } from '../process/flag.ts'
+import type { OnStoreFailure } from './store/failure-policy.ts'
+import { parseStoreAddress } from './store/store-address.ts'
 
 export const SIDECAR_FLAGS = {
   listen: {
@@ -99,6 +101,24 @@ export const SIDECAR_FLAGS = {
     default: '30s',
     parse: parseDuration,
   },
+  store: {
+    value: 'URL',
+    help: 'Redis or Valkey that limits and budgets are shared in: redis://, rediss://, redis+sentinel:// or redis+cluster://, with [USER:PASSWORD@]HOST:PORT.',
+    default: '',
+    parse: parseStoreAddress,
+  },
+  storeTimeout: {
+    value: 'DURATION',
+    help: 'The longest that a request waits for the store.',
+    default: '20ms',
+    parse: parseStoreTimeout,
+  },
+  onStoreFailure: {
+    value: 'POLICY',
+    help: 'While the store is away: local-share (each sidecar counts by itself, up to its part of the limit), allow or deny.',
+    default: 'local-share',
+    parse: parseStorePolicy,
+  },
   logLevel: { value: 'LEVEL', help: 'error, warn, info or debug.', default: 'info', parse: parseLogLevel },
   accessLog: {
     value: 'on|off',
@@ -115,4 +135,17 @@ function parseCount(text: string): number {
   const count = Number(text)
   if (!/^\d{1,6}$/.test(text) || count < 1) throw new Error(`expected a whole number from 1 to 999999, not "${text}"`)
   return count
+}
+
+/** Leases of a store live at least as long as requests wait for them, and no longer than a second. */
+function parseStoreTimeout(text: string): number {
+  const ms = parseDuration(text)
+  if (ms < 1 || ms > 1000) throw new Error(`expected a duration from 1ms to 1s, not "${text}"`)
+  return ms
+}
+
+const STORE_POLICIES = { 'local-share': 'LocalShare', allow: 'Allow', deny: 'Deny' } as const
+
+function parseStorePolicy(text: string): OnStoreFailure {
+  return STORE_POLICIES[parseChoice(text, ['local-share', 'allow', 'deny'])]
 }

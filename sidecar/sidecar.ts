@@ -8,11 +8,17 @@ import type { Address } from '../process/flag.ts'
 import type { Log } from '../process/log.ts'
 import type { Output } from '../process/output.ts'
 import { createState } from './admin/state.ts'
+import { usageReport } from './admin/usage-page.ts'
+import { admit } from './attempt/allowance.ts'
 import { makeAttempts } from './attempt/attempts.ts'
 import { KeepAlive } from './attempt/keep-alive.ts'
 import { type Adopted, Configuration, type Rejection } from './config/configuration.ts'
 import { watchDirectory } from './config/watch.ts'
 import { type Deps, handle } from './handle.ts'
+import { Estimator } from './limits/estimate.ts'
+import { Limits } from './limits/limits.ts'
+import { createLocalSource } from './limits/local-source.ts'
+import { Shares } from './limits/shares.ts'
 import { Admission } from './listen/admission.ts'
 import { AnswerBudget } from './listen/answer-budget.ts'
 import { BodyBudget } from './listen/body-budget.ts'
@@ -23,11 +29,13 @@ import type { SidecarSettings } from './settings.ts'
 import { CredentialStanding } from './standing/credential-standing.ts'
 import { Standings } from './standing/standings.ts'
 import { createAccessLog } from './telemetry/access-log.ts'
+import { createLimitReports } from './telemetry/limit-families.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { type ProviderReport, providerReports } from './telemetry/provider-report.ts'
 import { createRecorder } from './telemetry/recorder.ts'
 import { logStandings } from './telemetry/standing-log.ts'
 import { adoptedConfig } from './telemetry/targets.ts'
+import { UsageLedger } from './telemetry/usage-ledger.ts'
 import { Upgrades } from './upgrade/upgrade.ts'
 import { HealthChecks } from './upstream/health-checks.ts'
 import { Upstream } from './upstream/upstream.ts'
@@ -63,17 +71,22 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 
   const upstream = new Upstream(now)
   const events = logStandings(log)
-  const standings = new Standings(events)
+  const standings = new Standings(random, events)
   const reports = (): ProviderReport[] => {
     const { current } = configuration
     return current === undefined ? [] : providerReports(current, standings.report(now()), now())
   }
+  const shares = new Shares('Whole', randomUUID(), now())
+  const limits = new Limits(createLocalSource({ wallClock: Date.now }), shares)
+  const limitReports = createLimitReports(limits, now)
+  const usage = new UsageLedger({ now: Date.now })
   const accessLog = settings.accessLog === 'on' ? createAccessLog({ write: output.write, now: Date.now }) : undefined
   const metrics = createMetrics({
     version,
     accessLogDropped: () => accessLog?.dropped() ?? 0,
     connections: () => upstream.connections(),
     standings: reports,
+    limits: limitReports,
   })
   const healthChecks = new HealthChecks({
     upstream,
@@ -91,21 +104,35 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     events: {
       onAdopted: (adopted) => {
         standings.adopt(adopted.runtime.providers)
+        limits.adopt(adopted.runtime.rows, now())
         healthChecks.adopt(adopted.runtime.usable)
         noteAdopted(adopted, metrics, log)
       },
       onRejected: (rejection) => noteRejected(rejection, metrics, log),
     },
   })
+  const estimator = new Estimator()
+  const limiting = { limits, estimator, now, wallClock: Date.now }
   const keepAlive = new KeepAlive({ everyMs: settings.streamKeepAlive, now })
   const responseHeaders = new ResponseHeaderFilter()
   const answers = new AnswerBudget(settings.answersMax)
-  const attemptsDeps = { upstream, standings, keepAlive, responseHeaders, answers, random, now, wallClock: Date.now }
+  const attemptsDeps = {
+    upstream,
+    standings,
+    estimator,
+    keepAlive,
+    responseHeaders,
+    answers,
+    random,
+    now,
+    wallClock: Date.now,
+  }
   const deps: Deps = {
     allowed: { allowedHosts: settings.allowHost, allowedOrigins: settings.allowOrigin },
     current: () => configuration.current,
+    admit: (choice, request, record) => admit(choice, request, record, limiting),
     attempts: (choice, context) => makeAttempts(choice, context, attemptsDeps),
-    recorder: createRecorder({ metrics, accessLog, log, now }),
+    recorder: createRecorder({ metrics, accessLog, usage, log, now }),
   }
 
   const upgrades = new Upgrades({
@@ -143,7 +170,16 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   })
   let draining = false
   const adminServer = createAdminServer({
-    ...createState({ configuration, upstream, standings: reports, draining: () => draining, wallClock: Date.now }),
+    ...createState({
+      configuration,
+      upstream,
+      standings: reports,
+      limits: { reports: limitReports, shares: () => limits.sharesReport(now()) },
+      usage: () =>
+        usageReport(usage, { instance: shares.instance, namespace: namespaceOf(configuration), workload: '', pod: '' }),
+      draining: () => draining,
+      wallClock: Date.now,
+    }),
     registry: metrics.registry,
     log,
   })
@@ -171,6 +207,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       await accessLog?.close()
     },
   }
+}
+
+function namespaceOf({ current }: Configuration): string {
+  return current?.runtime.config.namespace ?? ''
 }
 
 async function drainWithin(open: readonly Drainable[], timeoutMs: number, log: Log): Promise<void> {

@@ -28,6 +28,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/x509': ['operator/kube/'],
   express: ['process/admin/'],
   'http-proxy': ['sidecar/upgrade/upgrade.ts'],
+  ioredis: ['sidecar/store/'],
   'prom-client': ['process/admin/', 'sidecar/telemetry/', 'operator/metrics.ts'],
   winston: ['process/log.ts'],
   ws: ['mock/'],
@@ -47,21 +48,26 @@ const PURE = [
   'operator/certificates/',
   'operator/reconcile.ts',
   'process/flag.ts',
+  'sidecar/limits/',
   'sidecar/request/',
   'sidecar/standing/',
   'sidecar/stream/',
   'sidecar/providers/',
   'sidecar/translate/',
   'sidecar/config/runtime.ts',
+  'sidecar/attempt/advice.ts',
   'sidecar/attempt/failed-attempt.ts',
+  'sidecar/attempt/our-refusals.ts',
   'sidecar/attempt/turns.ts',
   'sidecar/telemetry/attempt-record.ts',
+  'sidecar/telemetry/cost.ts',
   'sidecar/errors.ts',
   'cli/explain/',
   'cli/file-mode.ts',
   'cli/files/',
   'cli/flags.ts',
   'cli/quick-start.ts',
+  'cli/usage/',
 ]
 
 /** The two files of cli/files that read. */
@@ -74,7 +80,7 @@ const PURE_MODULES: Readonly<Record<string, readonly string[]>> = {
   'node:path': [],
   'node:url': [],
   'node:util': ['parseArgs'],
-  'node:zlib': ['gzipSync'],
+  'node:zlib': ['gzipSync', 'crc32'],
 }
 
 const AMBIENT = /^(process\..+|Date\.now|Math\.random|performance\..+|crypto\..+)$/

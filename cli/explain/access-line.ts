@@ -23,6 +23,15 @@ export interface AccessLine {
   bytesOut: number
   usage: TokenCounts | undefined
   costUsd: string | undefined
+  /** Id of the limit or budget that refused it, and the values that it kept this count for. */
+  limit: string | undefined
+  limitKey: string | undefined
+  /** Ids of those in shadow mode that would have. */
+  shadow: string[]
+  /** Of budgets: which one, and the percentage that it has passed. */
+  warnings: string[]
+  /** Held by limits before the last attempt. */
+  reservedTokens: number | undefined
   /** In order. Where the line tells of no tries, the only attempt is what the line itself says. */
   tries: Try[]
   /** Backends that were passed over and for which the line had no room. */
@@ -37,6 +46,8 @@ export interface TokenCounts {
   /** Parts of the above; undefined where the line does not say. */
   cachedInputTokens: number | undefined
   reasoningTokens: number | undefined
+  /** The provider had not told all of it. */
+  estimated: boolean
 }
 
 export interface Try {
@@ -89,6 +100,11 @@ export function parseAccessLine(text: string): AccessLine | undefined {
     bytesOut: number(line.bytesOut) ?? 0,
     usage: parseUsage(line),
     costUsd: word(line.costUsd),
+    limit: word(line.limit),
+    limitKey: word(line.limitKey),
+    shadow: words(line.shadow),
+    warnings: words(line.warnings),
+    reservedTokens: number(line.reservedTokens),
     tries: tries.length === 0 && attempts > 0 ? [onlyTry(line)] : tries,
     skippedMore: number(line.skippedMore) ?? 0,
     whole: line,
@@ -131,7 +147,7 @@ function parseUsage(line: Members): TokenCounts | undefined {
   const [inputTokens, outputTokens] = [number(line.inputTokens), number(line.outputTokens)]
   if (inputTokens === undefined || outputTokens === undefined) return undefined
   const [cachedInputTokens, reasoningTokens] = [number(line.cachedInputTokens), number(line.reasoningTokens)]
-  return { inputTokens, outputTokens, cachedInputTokens, reasoningTokens }
+  return { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated: line.estimated === true }
 }
 
 function parsed(text: string): Members | undefined {
@@ -155,6 +171,10 @@ function number(value: unknown): number | undefined {
 /** Undefined also for ''. A terminal must not see control characters that a client put into a model's name. */
 function word(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? visible(value) : undefined
+}
+
+function words(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(word).filter((one) => one !== undefined) : []
 }
 
 /** Control, format and separator characters, but for the space, as JSON would escape them. */

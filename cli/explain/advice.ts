@@ -27,6 +27,11 @@ const AFTER_FAILURE: Readonly<Record<FailureCode, string>> = {
   model_not_found: 'Ask for a model that GET /v1/models lists, or add it to the LLMProvider or a rule.',
   dialect_mismatch: 'Use the SDK of the provider that serves this model, or another model.',
   rule_unavailable: 'kubectl describe llmroute says which reference of the rule does not resolve.',
+  limit_reached:
+    'GET /limits on port 8788 of the pod shows how much is used. Spread the requests, or raise the limit in its LLMRoute or LLMProvider.',
+  budget_exhausted:
+    'Wait for its next period, raise the budget, or have it fall back to a cheaper backend (onExhausted: Fallback).',
+  price_unknown: "Give the model a price in its LLMProvider, or set the rule's unknownPrice to AllowUnpriced.",
   provider_unreachable: '',
   provider_connect_timeout: '',
   provider_disconnected: '',
@@ -41,6 +46,8 @@ const AFTER_FAILURE: Readonly<Record<FailureCode, string>> = {
   provider_credentials_exhausted: "Keys of the platform were refused; the caller's own key has no part in it.",
   not_configured: 'Wait for the operator, or see lastError in GET /status on port 8788 of the pod.',
   credential_unavailable: 'problems in GET /status on port 8788 of the pod says which credential cannot be read.',
+  limits_unavailable:
+    'See to the store of limits (--store), or have sidecars go on without it (--on-store-failure local-share or allow).',
   overloaded: 'Raise connections.max of the provider or --body-total-max, or run more pods.',
   shutting_down: 'The pod was ending: the caller should not send to it any more.',
   internal: "This is a fault of Outrigger's own: please report it, with the log of the sidecar around this time.",
@@ -72,6 +79,11 @@ const AFTER_SKIP: Readonly<Record<SkipWord, Sentence>> = {
     `${provider} got as many retries as its retryBudget allows: most of what it is sent fails, so mend that first.`,
   RetryAfterTooLong: (provider) =>
     `${provider} wants a longer pause than retry.backoff.max of the rule; a second backend would bridge it.`,
+  LimitReached: (provider) =>
+    `a limit left no room at ${provider}: raise it, or give the rule a backend with a quota of its own.`,
+  BudgetExhausted: (provider) => `a budget left nothing for ${provider}: raise it, or add a cheaper backend.`,
+  PriceUnknown: (provider) =>
+    `${provider} has no price for this model, and cost is limited: declare models[].price, or set unknownPrice: AllowUnpriced.`,
   NoTimeLeft: () => 'timeouts.total left no time for another attempt: raise it, or shorten timeouts.firstByte.',
 }
 

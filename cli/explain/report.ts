@@ -18,6 +18,10 @@ export function report(line: AccessLine): string {
     ['at fault', line.fault ?? ''],
     ['figures', figuresText(line)],
     ['used', line.usage === undefined ? '' : usageText(line.usage, line.costUsd)],
+    ['held', heldText(line)],
+    ['limit', limitText(line)],
+    ['shadow', line.shadow.length === 0 ? '' : `would have been refused by ${line.shadow.join(', ')}`],
+    ['budget', line.warnings.length === 0 ? '' : `past ${line.warnings.join(', ')}`],
   ]
   const told = facts.filter(([, text]) => text !== '')
   return [
@@ -55,6 +59,18 @@ function failureText(failure: string): string {
 function figuresText({ attempts, bytesOut, firstByteMs }: AccessLine): string {
   const first = firstByteMs === undefined ? '' : `first byte after ${span(firstByteMs)}, `
   return `${attempts === 1 ? '1 attempt' : `${attempts} attempts`}, ${first}${bytesOut} bytes to the caller`
+}
+
+/** What limits count in tokens is held before an attempt, and is what was used afterwards. */
+function heldText({ reservedTokens, usage }: AccessLine): string {
+  if (reservedTokens === undefined) return ''
+  const settled = usage === undefined ? '' : `, ${usage.inputTokens + usage.outputTokens} settled`
+  return `${reservedTokens} tokens reserved${settled}`
+}
+
+function limitText({ limit, limitKey }: AccessLine): string {
+  if (limit === undefined) return ''
+  return `refused by ${limit}${limitKey === undefined ? '' : `, in its count for ${limitKey}`}`
 }
 
 function adviceText(sentences: readonly string[]): string[] {

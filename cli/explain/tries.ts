@@ -68,9 +68,9 @@ export function messageOf(code: string): string | undefined {
 }
 
 export function usageText(usage: TokenCounts, costUsd: string | undefined): string {
-  const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = usage
+  const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated } = usage
   const cached = cachedInputTokens ? ` (${cachedInputTokens} cached)` : ''
   const reasoning = reasoningTokens ? ` (${reasoningTokens} reasoning)` : ''
   const cost = costUsd === undefined ? 'price unknown' : `${costUsd} USD`
-  return `${inputTokens} tokens in${cached}, ${outputTokens} out${reasoning}, ${cost}`
+  return `${inputTokens} tokens in${cached}, ${outputTokens} out${reasoning}${estimated ? ', estimated' : ''}, ${cost}`
 }

@@ -3,19 +3,19 @@ import type { CredentialReport, ProviderReport } from '../telemetry/provider-rep
 
 /** `nowMs` since the epoch. */
 export function providerState(report: ProviderReport, nowMs: number): object {
-  const { inFlight, timeToFirstByteMs, health, circuits, retriesDenied, credentials } = report
+  const { inFlight, health, circuits, retriesDenied, credentials } = report
   const since = (forMs: number): string => moment(nowMs - forMs)
   const until = (leftMs: number | undefined): string | null => (leftMs === undefined ? null : moment(nowMs + leftMs))
   return {
     inFlight,
-    timeToFirstByteMs: timeToFirstByteMs === 0 ? null : timeToFirstByteMs,
     healthCheck:
       health === undefined ? null : { state: health.state, since: since(health.forMs), why: told(health.why) },
-    circuits: circuits.map(({ operation, state, forMs, leftMs, opened, why }) => ({
+    circuits: circuits.map(({ operation, state, forMs, leftMs, timeToFirstByteMs, opened, why }) => ({
       operation,
       state,
       since: since(forMs),
       until: until(leftMs),
+      timeToFirstByteMs: timeToFirstByteMs === 0 ? null : timeToFirstByteMs,
       opened,
       why: told(why),
     })),

@@ -3,10 +3,14 @@
 //
 // A provider that is ill makes the whole degraded, for people; it never makes the sidecar unready or dead. Taken out of service
 // it could help nobody, and a restart would mend no provider.
+import type { LimitsReport } from '../../contract/limit-shares.ts'
+import { USAGE_PATH, type UsageReport } from '../../contract/usage-report.ts'
 import type { AdminDeps } from '../../process/admin/server.ts'
 import type { Configuration } from '../config/configuration.ts'
+import type { RowReport } from '../limits/row-counts.ts'
 import { ailment, type ProviderReport } from '../telemetry/provider-report.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { limitSummaries, limitsPage } from './limit-state.ts'
 import { providerState } from './provider-state.ts'
 
 export interface StateOptions {
@@ -14,14 +18,28 @@ export interface StateOptions {
   upstream: Pick<Upstream, 'connections'>
   /** Of the providers that this pod may use. */
   standings(): readonly ProviderReport[]
+  /** Absent: no page tells of them. */
+  limits: LimitsView
+  usage(): UsageReport
   draining(): boolean
   /** Milliseconds since the epoch. */
   wallClock(): number
 }
 
+export interface LimitsView {
+  /** Of the rows that concern this pod. */
+  reports(): readonly RowReport[]
+  /** What the operator divides by. */
+  shares(): LimitsReport
+}
+
 export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | 'details' | 'pages'> {
-  const { configuration, draining, standings } = options
-  const providers = (): object => providerStates(options)
+  const { configuration, draining, standings, limits, usage, wallClock } = options
+  const parts = (): object => ({
+    providers: providerStates(options),
+    limits: limitSummaries(limits.reports()),
+  })
+  const status = (): object => ({ ...statusOf(configuration), ...parts() })
   return {
     checks: () => {
       const ailing = standings().flatMap((report) => ailment(report) ?? [])
@@ -31,12 +49,14 @@ export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | '
         { name: 'providers', ...verdict(ailing.length === 0, ailing.join('; ')), kinds: [] },
       ]
     },
-    details: () => ({ state: statusOf(configuration, providers()), providers: providers() }),
+    details: () => ({ state: status(), ...parts() }),
     pages: {
-      '/health/providers': providers,
+      '/health/providers': () => providerStates(options),
       '/health/cache': () => ({ enabled: false }),
-      '/status': () => statusOf(configuration, providers()),
+      '/status': status,
       '/config': () => configuration.current?.runtime.config ?? null,
+      '/limits': () => limitsPage(limits.shares(), limits.reports(), wallClock()),
+      [USAGE_PATH]: () => usage(),
     },
   }
 }
@@ -62,7 +82,7 @@ function notLoaded({ rejection }: StateOptions['configuration']): string {
   return rejection?.message ?? 'no configuration has been loaded yet'
 }
 
-function statusOf(configuration: StateOptions['configuration'], providers: object): object {
+function statusOf(configuration: StateOptions['configuration']): object {
   const { current, adoptedAtMs, rejection } = configuration
   return {
     revision: current?.runtime.config.revision ?? null,
@@ -71,6 +91,5 @@ function statusOf(configuration: StateOptions['configuration'], providers: objec
     lastError:
       rejection === undefined ? null : { message: rejection.message, at: new Date(rejection.atMs).toISOString() },
     problems: [...configuration.problems, ...(current?.credentials.problems ?? [])],
-    providers,
   }
 }

@@ -2,17 +2,21 @@
 // request, and it goes straight to the provider's socket. How it ended is told to the standings of provider and key here, once,
 // on every path.
 
+import type { Estimator } from '../limits/estimate.ts'
 import type { AnswerBudget } from '../listen/answer-budget.ts'
 import { type PreparedRequest, prepare } from '../providers/prepare.ts'
 import type { ResponseHeaderFilter } from '../providers/response-headers.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { Verdict } from '../standing/circuit-breaker.ts'
-import { finishAttempt } from '../telemetry/attempt-record.ts'
+import type { Usage } from '../stream/usage.ts'
+import type { Assumed } from '../stream/usage-so-far.ts'
+import { type AttemptRecord, finishAttempt } from '../telemetry/attempt-record.ts'
 import { firstSentAt, type RequestRecord } from '../telemetry/request-record.ts'
 import type { WireRequest } from '../upstream/call.ts'
 import { type Credential, standingName } from '../upstream/credentials.ts'
 import { DecodingSink } from '../upstream/decoding-sink.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { askedOf, ownerOf } from './asked.ts'
 import type { FailedAttempt } from './failed-attempt.ts'
 import type { Awaited } from './keep-alive.ts'
 import { type AttemptEnd, Relay, type RelayEvents } from './relay.ts'
@@ -22,6 +26,7 @@ import type { Taken } from './turns.ts'
 export interface AttemptDeps {
   upstream: Pick<Upstream, 'send'>
   responseHeaders: ResponseHeaderFilter
+  estimator: Pick<Estimator, 'learnContent' | 'assumed'>
   /** Counts what is kept from clients until more has come. */
   answers: Pick<AnswerBudget, 'add'>
   /** Monotonic milliseconds. */
@@ -38,6 +43,14 @@ export interface AttemptContext {
   awaited: Awaited | undefined
 }
 
+/** Ends of a wait by ourselves, or by the client, which has no word. What fails by itself may fail fast, and is not fast for it. */
+const GIVEN_UP: ReadonlySet<AttemptRecord['outcome']> = new Set([
+  undefined,
+  'provider_first_byte_timeout',
+  'provider_idle_timeout',
+  'provider_total_timeout',
+] as const)
+
 /**
  * Resolves when the answer was relayed or visibly broken off, or when it failed and nothing of it was sent; rejects with a Refusal
  * when the client has left, or the request cannot be written for this provider.
@@ -53,6 +66,7 @@ export async function makeAttempt(taken: Taken, context: AttemptContext, deps: A
     verdict = cutShort ? 'Neutral' : end.verdict
     return end
   } finally {
+    if (GIVEN_UP.has(attempt.outcome)) standing.gaveUp(permit, deps.now())
     standing.end(permit, verdict, deps.now())
     // What was thrown is told by the request's own failure.
     if (attempt.outcome === undefined) attempt.durationMs = deps.now() - attempt.startedAt
@@ -72,11 +86,13 @@ function relayed(taken: Taken, context: AttemptContext, deps: AttemptDeps): Prom
     responseHeaders: deps.responseHeaders,
     answers: deps.answers,
     usageStripping: prepared.usageStripping,
-    events: new Progress(taken, context.awaited, deps),
+    events: new Progress(taken, context, deps),
     now: deps.now,
     wallClock: deps.wallClock,
   })
   const sink = new DecodingSink(relay)
+  // Not sooner: one that was set aside has one try, and a request that cannot be sent is none.
+  credential.standing?.used(standingName(attempt.model), record.startedAt)
   sink.call = deps.upstream.send(attempt.provider, wire(prepared, credential), timeoutsOf(taken, context), sink)
   return relay.follow(sink)
 }
@@ -84,24 +100,36 @@ function relayed(taken: Taken, context: AttemptContext, deps: AttemptDeps): Prom
 /** What a provider's progress means to whoever waits for it. */
 class Progress implements RelayEvents {
   readonly #taken: Taken
-  readonly #awaited: Awaited | undefined
-  readonly #now: AttemptDeps['now']
+  readonly #context: AttemptContext
+  readonly #deps: AttemptDeps
 
-  constructor(taken: Taken, awaited: Awaited | undefined, { now }: AttemptDeps) {
+  constructor(taken: Taken, context: AttemptContext, deps: AttemptDeps) {
     this.#taken = taken
-    this.#awaited = awaited
-    this.#now = now
+    this.#context = context
+    this.#deps = deps
   }
 
   onAccepted(): void {
-    if (this.#awaited !== undefined) this.#awaited.accepted = true
+    const { awaited } = this.#context
+    if (awaited !== undefined) awaited.accepted = true
   }
 
   onContent(firstByteMs: number): void {
     const { attempt, credential, standing, permit } = this.#taken
-    const nowMs = this.#now()
+    const nowMs = this.#deps.now()
     standing.firstByte(permit, firstByteMs, nowMs)
     credential.standing?.succeeded(standingName(attempt.model), nowMs)
+  }
+
+  onMetered(contentBytes: number, usage: Usage): void {
+    const { model } = this.#taken.attempt
+    if (model !== undefined) this.#deps.estimator.learnContent(model.upstreamName, contentBytes, usage)
+  }
+
+  assumed(): Assumed {
+    const { attempt } = this.#taken
+    const { request, record } = this.#context
+    return this.#deps.estimator.assumed(askedOf(attempt, ownerOf(record, attempt.provider), request))
   }
 }
 

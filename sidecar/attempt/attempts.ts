@@ -12,17 +12,20 @@ import type { Exchange } from '../listen/exchange.ts'
 import { noteFailure } from '../listen/refuse.ts'
 import { answerHeaders } from '../providers/response-headers.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
-import type { Obstacle } from '../request/plan.ts'
-import { leaveToSdk, SDK_WAIT_MAX_MS } from '../request/retry.ts'
+import { leaveToSdk } from '../request/retry.ts'
 import type { Choice } from '../request/route.ts'
 import type { Standings } from '../standing/standings.ts'
+import { isOfEvents } from '../stream/create-body-reader.ts'
 import type { RequestRecord } from '../telemetry/request-record.ts'
-import { type AttemptDeps, makeAttempt } from './attempt.ts'
+import { type Advice, advised } from './advice.ts'
+import type { Allowance } from './allowance.ts'
+import { type AttemptContext, type AttemptDeps, makeAttempt } from './attempt.ts'
 import type { FailedAttempt, HeldAnswer } from './failed-attempt.ts'
 import type { KeepAlive } from './keep-alive.ts'
-import { faultOfStatus } from './relay.ts'
+import { isOurMatter, nobodyAsked, refusalOf } from './our-refusals.ts'
+import { type AttemptEnd, faultOfStatus } from './relay.ts'
 import { Reply } from './reply.ts'
-import { Turns } from './turns.ts'
+import { type Turn, Turns } from './turns.ts'
 import { wait } from './wait.ts'
 
 export interface AttemptsDeps extends AttemptDeps {
@@ -37,32 +40,68 @@ export interface AttemptsContext {
   adopted: Adopted
   request: DecodedRequest
   record: RequestRecord
+  allowance: Allowance
 }
 
 /** Resolves when the client has its answer, or sees that it broke off; rejects with a Refusal while nothing was sent. */
 export async function makeAttempts(choice: Choice, context: AttemptsContext, deps: AttemptsDeps): Promise<void> {
-  const { exchange, adopted, request, record } = context
+  const { exchange, adopted, request, record, allowance } = context
   const { standings, random, now } = deps
   const turns = new Turns({ choice, request, record, credentials: adopted.credentials, standings, random, now })
   const reply = new Reply(exchange, request)
   const awaited = deps.keepAlive.begin(reply, request)
+  let failed: FailedAttempt | undefined
   try {
-    let failed: FailedAttempt | undefined
     for (let turn = turns.next(); turn !== undefined; turn = turns.next()) {
       if (turn.waitMs > 0) await wait(turn.waitMs, reply)
-      const taken = turns.take(turn)
-      if (taken === undefined) continue
-      const end = await makeAttempt(taken, { request, record, reply, awaited }, deps)
+      const end = await attemptOn(turn, turns, { request, record, reply, awaited, allowance }, deps)
+      if (end === undefined) continue
       if (end.kind === 'Answered') return
+      drop(failed, deps)
       failed = end
-      turns.failed(taken, end)
     }
-    conclude(failed, { choice, turns, reply, request, record }, deps)
+    conclude(failed, { choice, turns, reply, request, record, allowance }, deps)
+  } catch (error) {
+    tellInStream(error, reply, record)
   } finally {
+    drop(failed, deps)
     if (awaited !== undefined) deps.keepAlive.end(awaited)
     // A comment was all that the client got.
     if (reply.opened) record.status = 200
   }
+}
+
+/** Undefined when the backend is passed over after all. What limits were charged is settled on every path. */
+async function attemptOn(
+  turn: Turn,
+  turns: Turns,
+  { allowance, ...context }: AttemptContext & { allowance: Allowance },
+  deps: AttemptsDeps,
+): Promise<AttemptEnd | undefined> {
+  const asked = allowance.reserve(turn.seat.backend)
+  const reserved = asked instanceof Promise ? await asked : asked
+  if (typeof reserved === 'string') return turns.passOver(turn, reserved)
+  const taken = turns.take(turn)
+  if (taken === undefined) return void reserved.settle('Unsent')
+  try {
+    const end = await makeAttempt(taken, context, deps)
+    if (end.kind !== 'Answered') turns.failed(taken, end)
+    return end
+  } finally {
+    reserved.settle(taken.record)
+  }
+}
+
+/** What was kept of it counted until now. */
+function drop(failed: FailedAttempt | undefined, { answers }: AttemptsDeps): void {
+  if (failed?.answer !== undefined) answers.add(-failed.answer.body.length)
+}
+
+/** Where comments have opened it; otherwise there is a status to tell it by. */
+function tellInStream(error: unknown, reply: Reply, record: RequestRecord): void {
+  if (!reply.opened || (error instanceof Refusal && error.code === 'client_closed')) throw error
+  reply.fail(noteFailure(record, error), 'events')
+  record.status = 200
 }
 
 interface Conclusion {
@@ -71,24 +110,19 @@ interface Conclusion {
   reply: Reply
   request: DecodedRequest
   record: RequestRecord
+  allowance: Allowance
 }
 
+/** Passes on what can be; throws a Refusal for the rest. */
 function conclude(failed: FailedAttempt | undefined, conclusion: Conclusion, deps: AttemptsDeps): void {
   const advice = adviceOf(conclusion, deps.now())
-  const { turns, reply, record } = conclusion
+  const { turns, reply, allowance } = conclusion
   const answer = failed !== undefined && isOurMatter(failed) ? undefined : failed?.answer
   if (failed !== undefined && answer !== undefined && (!reply.opened || answer.format === 'events')) {
     return passOn(failed, answer, advice, conclusion, deps)
   }
-  const refusal = failed === undefined ? nobodyAsked(turns.obstacles, deps.now()) : refusalOf(failed, advice)
-  if (!reply.fail(refusal, 'events')) throw refusal
-  record.status = 200
-  noteFailure(record, refusal)
-}
-
-interface Advice {
-  retryAfterMs: number | undefined
-  tryAgain: 'never' | 'later'
+  if (failed !== undefined) throw refusalOf(failed, advice)
+  throw allowance.refusal() ?? nobodyAsked(turns.obstacles, deps.now())
 }
 
 function adviceOf({ choice, turns, request, record }: Conclusion, nowMs: number): Advice {
@@ -104,69 +138,17 @@ function passOn(
   answer: HeldAnswer,
   advice: Advice,
   { reply, record }: Conclusion,
-  { responseHeaders }: AttemptsDeps,
+  { responseHeaders, wallClock }: AttemptsDeps,
 ): void {
   const { scrubber } = answer.credential
   // An error that came as a success: a stream says so itself, for a document the status must.
   const reported = answer.status < 400
   const says = code === undefined ? 400 : FAILURES[code].status
-  const status = reported && answer.format !== 'events' ? says : answer.status
+  const status = reported && !isOfEvents(answer.format) ? says : answer.status
   const headers = answerHeaders(responseHeaders, answer.rawHeaders, record)
   scrubber.headers(headers)
   record.status = reply.opened ? 200 : status
   record.failure = reported ? 'provider_stream_error' : undefined
   record.fault = reported ? 'provider' : faultOfStatus(status)
-  reply.send(status, isRetriedBySdks(status) ? advised(headers, advice) : headers, scrubber.bytes(answer.body))
-}
-
-/** The provider's own advice stands, but that another try is not the SDK's to make. */
-function advised(headers: string[], { retryAfterMs, tryAgain }: Advice): string[] {
-  const names = headers.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : ''))
-  if (retryAfterMs !== undefined && !names.includes('retry-after') && !names.includes('retry-after-ms')) {
-    headers.push('retry-after', String(Math.ceil(retryAfterMs / 1000)))
-  }
-  if (tryAgain === 'later') return headers
-  const kept = headers.filter((_, i) => names[i - (i % 2)] !== 'x-should-retry')
-  return [...kept, 'x-should-retry', 'false']
-}
-
-/** As openai's and anthropic's do. */
-function isRetriedBySdks(status: number): boolean {
-  return status === 408 || status === 409 || status === 429 || status >= 500
-}
-
-/** What nobody answered, or answered in a way that is no matter of the caller's, or that can no longer be passed on. */
-function refusalOf(failed: FailedAttempt, { retryAfterMs, tryAgain }: Advice): Refusal {
-  const { code, refusal, word, answer } = failed
-  if (answer === undefined && refusal !== undefined) {
-    const options = { cause: refusal.cause, retryAfterMs, tryAgain }
-    return new Refusal(code ?? refusal.code, code === refusal.code ? refusal.detail : undefined, options)
-  }
-  if (isOurMatter(failed)) return keyRefused(answer?.status, word)
-  return new Refusal(code ?? 'provider_error', whatItSaid(answer?.status, word))
-}
-
-/** A client that got the provider's own answer would suspect its own key. */
-export function isOurMatter({ credential }: Pick<FailedAttempt, 'credential'>): boolean {
-  return credential === 'Refused' || credential === 'QuotaExhausted'
-}
-
-export function keyRefused(status: number | undefined, word: string | undefined): Refusal {
-  return new Refusal('provider_credentials_exhausted', whatItSaid(status, word))
-}
-
-function whatItSaid(status: number | undefined, word: string | undefined): string {
-  return `It said: ${[status, word].filter((part) => part !== undefined).join(' ')}.`
-}
-
-/** All that stands in the way are keys. Where one of them only has to rest, waiting helps. */
-export function nobodyAsked(obstacles: readonly Obstacle[], nowMs: number): Refusal {
-  const untils = obstacles.flatMap(({ kind, untilMs }) => (kind === 'RateLimited' ? (untilMs ?? nowMs) : []))
-  if (untils.length > 0) {
-    const retryAfterMs = Math.max(0, Math.min(...untils) - nowMs)
-    const tryAgain = retryAfterMs > SDK_WAIT_MAX_MS ? 'never' : 'later'
-    return new Refusal('provider_rate_limited', 'It said to wait.', { retryAfterMs, tryAgain })
-  }
-  const setAside = obstacles.some(({ kind }) => kind === 'CredentialsSetAside')
-  return new Refusal(setAside ? 'provider_credentials_exhausted' : 'credential_unavailable')
+  reply.send(status, advised(headers, status, advice, wallClock()), scrubber.bytes(answer.body))
 }

@@ -24,7 +24,7 @@ export interface FailedAttempt {
   readonly refusal: Refusal | undefined
 }
 
-/** An answer that was kept from the client. */
+/** An answer that was kept from the client. Its body counts in the budget of all answers, until whoever keeps it takes it off. */
 export interface HeldAnswer {
   readonly dialect: Dialect
   readonly status: number

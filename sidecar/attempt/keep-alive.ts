@@ -70,13 +70,16 @@ export class KeepAlive {
   }
 }
 
-/** The dialects and operations whose official SDKs skip a comment. Google's expect an event of its own, so theirs get none. */
+/**
+ * The dialects and operations whose official SDKs skip a comment. Google's expect an event of its own, and Amazon's frames have no
+ * comments, so theirs get none.
+ */
 function takesComments({
   dialect,
   operation,
   stream,
 }: Pick<DecodedRequest, 'dialect' | 'operation' | 'stream'>): boolean {
-  if (!stream || dialect === 'Gemini') return false
+  if (!stream || dialect === 'Gemini' || dialect === 'Bedrock') return false
   switch (operation) {
     case 'Chat':
     case 'Completions':

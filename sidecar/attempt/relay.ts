@@ -13,14 +13,23 @@ import { answerHeaders, type ResponseHeaderFilter } from '../providers/response-
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { Verdict } from '../standing/circuit-breaker.ts'
 import type { BodyReader } from '../stream/body-reader.ts'
-import { type AnswerFormat, answerFormat, createBodyReader } from '../stream/create-body-reader.ts'
+import {
+  type AnswerFormat,
+  answerFormat,
+  createBodyReader,
+  headerUsage,
+  isOfEvents,
+} from '../stream/create-body-reader.ts'
 import { createPrelude, type Prelude } from '../stream/prelude.ts'
 import type { ProviderError } from '../stream/provider-error.ts'
+import type { Usage } from '../stream/usage.ts'
+import { type Assumed, usageSoFar } from '../stream/usage-so-far.ts'
 import type { AttemptRecord } from '../telemetry/attempt-record.ts'
 import type { RequestRecord } from '../telemetry/request-record.ts'
 import type { Flow, ResponseSink } from '../upstream/call.ts'
 import type { Credential } from '../upstream/credentials.ts'
 import { type FailedAttempt, failedByAnswer, failedByRefusal, failedByReport } from './failed-attempt.ts'
+import { HeldBack } from './held-back.ts'
 import type { Reply } from './reply.ts'
 
 export interface RelayOptions {
@@ -44,6 +53,10 @@ export interface RelayEvents {
   onAccepted(): void
   /** The answer begins to go out, `firstByteMs` after the attempt began: no other attempt can follow. */
   onContent(firstByteMs: number): void
+  /** A whole stream with so much text has used this. */
+  onMetered(contentBytes: number, usage: Usage): void
+  /** What an answer that broke off is taken to have used, as far as its provider has not said. */
+  assumed(): Assumed
 }
 
 /** `Answered`: the client got the answer, or sees that it broke off. */
@@ -68,10 +81,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
   /** Undefined once content has come. */
   #prelude: Prelude | undefined
   /** An error's body, or start-up events. */
-  #held: Buffer[] = []
-  #heldBytes = 0
-  /** Bytes that came while nothing could go out yet. */
-  #counted = 0
+  readonly #held: HeldBack
   /** The end of what came, when it could be the beginning of the key. */
   #keyStart: Buffer | undefined
 
@@ -80,6 +90,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     this.#reply = options.reply
     this.#record = options.record
     this.#attempt = options.attempt
+    this.#held = new HeldBack(options.answers)
   }
 
   /**
@@ -99,12 +110,12 @@ export class Relay implements ResponseSink, ExchangeObserver {
   onGone(): void {
     this.#call?.abort()
     // openai's SDK leaves with the last event, or with an error: often before the provider ends the body.
-    const reader = this.#reply.begun && this.#format === 'events' ? this.#reader : undefined
+    const reader = this.#reply.begun && isOfEvents(this.#format) ? this.#reader : undefined
     const complete = reader?.end().complete === true
     const reported = reader?.providerError()
     if (complete || reported !== undefined) return this.#over(reported)
-    this.#attempt.usage = this.#reader?.usage()
-    this.#count(-this.#counted)
+    this.#attempt.usage = this.#usageSoFar()
+    this.#held.settle()
     this.#done.reject(new Refusal('client_closed'))
   }
 
@@ -128,7 +139,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     this.#attempt.firstByteMs ??= this.#options.now() - this.#attempt.startedAt
     const reader = this.#reader
     if (reader === undefined) return this.#holdError(chunk)
-    if (!this.#reply.begun) this.#count(chunk.length)
+    if (!this.#reply.begun) this.#held.count(chunk.length)
     const bytes = reader.push(chunk)
     if (!bytes) return
     if (this.#prelude === undefined) this.#forward(bytes)
@@ -137,7 +148,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
 
   onEnd(): void {
     const reader = this.#reader
-    if (reader === undefined) return this.#fail(this.#answeredWithError(this.#takeHeld(EMPTY)))
+    if (reader === undefined) return this.#fail(this.#answeredWithError())
     const { rest, complete } = reader.end()
     const reported = reader.providerError()
     // An error, as the last event of a stream, is the provider's own end: it is passed on as it is.
@@ -151,7 +162,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
       this.#write(this.#joinKeyStart(rest ?? EMPTY))
       this.#reply.end()
     } else {
-      const body = this.#options.credential.scrubber.bytes(this.#joinKeyStart(this.#takeHeld(rest ?? EMPTY)))
+      const body = this.#options.credential.scrubber.bytes(this.#joinKeyStart(this.#held.take(rest ?? EMPTY)))
       this.#options.events.onContent(this.#firstByteMs())
       this.#reply.send(this.#attempt.status, this.#headers(), body)
     }
@@ -161,6 +172,8 @@ export class Relay implements ResponseSink, ExchangeObserver {
     if (!this.#reply.begun) return this.#fail(this.#brokenOff(refusal))
     this.#finish(refusal.code)
     this.#record.cause = refusal.cause
+    // Behind a whole frame it is the end of a checksum, which the client's SDK waits for.
+    if (this.#format === 'eventstream') this.#write(this.#joinKeyStart(EMPTY))
     this.#reply.fail(refusal, this.#format)
     const verdict = FAILURES[refusal.code].fault === 'provider' ? 'Failure' : 'Neutral'
     this.#done.resolve({ kind: 'Answered', verdict })
@@ -170,35 +183,24 @@ export class Relay implements ResponseSink, ExchangeObserver {
     const seen = prelude.push(bytes)
     if (seen === 'Error') {
       this.#call?.abort()
-      this.#hold(bytes)
+      this.#held.keep(bytes)
       return this.#fail(this.#reported(this.#reader as BodyReader, EMPTY))
     }
-    const room = prelude.events <= HELD_EVENTS_MAX && this.#heldBytes + bytes.length <= HELD_BYTES_MAX
-    if (seen === 'Hold' && room) return this.#hold(bytes)
+    const room = prelude.events <= HELD_EVENTS_MAX && this.#held.bytes + bytes.length <= HELD_BYTES_MAX
+    if (seen === 'Hold' && room) return this.#held.keep(bytes)
     this.#prelude = undefined
-    this.#forward(this.#takeHeld(bytes))
+    this.#forward(this.#held.take(bytes))
   }
 
-  /** Nobody reads more of an error page, and what is dropped waits for nobody. */
+  /** Nobody reads more of an error page: it may be without end. */
   #holdError(chunk: Buffer): void {
-    const kept = chunk.subarray(0, HELD_BYTES_MAX - this.#heldBytes)
-    this.#count(kept.length)
-    this.#hold(kept)
-  }
-
-  /** Copied, since it may be a view. */
-  #hold(bytes: Buffer): void {
-    if (bytes.length === 0) return
-    this.#held.push(Buffer.from(bytes))
-    this.#heldBytes += bytes.length
-  }
-
-  #takeHeld(behind: Buffer): Buffer {
-    if (this.#heldBytes === 0) return behind
-    const all = Buffer.concat([...this.#held, behind])
-    this.#held = []
-    this.#heldBytes = 0
-    return all
+    const room = HELD_BYTES_MAX - this.#held.bytes
+    const kept = chunk.subarray(0, room)
+    this.#held.count(kept.length)
+    this.#held.keep(kept)
+    if (chunk.length <= room) return
+    this.#call?.abort()
+    this.#fail(this.#answeredWithError())
   }
 
   #forward(chunk: Buffer): void {
@@ -223,19 +225,12 @@ export class Relay implements ResponseSink, ExchangeObserver {
     return !this.#reply.opened || this.#format === 'events'
   }
 
-  /** Of what the client may not see yet. */
-  #count(bytes: number): void {
-    if (bytes === 0) return
-    this.#counted += bytes
-    this.#options.answers.add(bytes)
-  }
-
   #begin(): void {
-    this.#count(-this.#counted)
+    this.#held.settle()
     this.#record.status = this.#attempt.status
     this.#options.events.onContent(this.#firstByteMs())
-    // Of these two an unfinished end is not forwarded, so their length is not known.
-    const known = this.#format !== 'events' && this.#format !== 'json-array'
+    // Of these an unfinished end is not forwarded, so their length is not known.
+    const known = !isOfEvents(this.#format) && this.#format !== 'json-array'
     this.#reply.begin(this.#attempt.status, this.#headers(), known ? this.#bodyBytes : undefined)
   }
 
@@ -258,9 +253,10 @@ export class Relay implements ResponseSink, ExchangeObserver {
     return joined
   }
 
+  /** What it holds goes on counting, until whoever follows drops it. */
   #fail(failed: FailedAttempt): void {
-    this.#count(-this.#counted)
-    this.#attempt.usage = this.#reader?.usage()
+    this.#held.settle(failed.answer?.body.length)
+    this.#attempt.usage = this.#usage()
     this.#done.resolve(failed)
   }
 
@@ -271,26 +267,43 @@ export class Relay implements ResponseSink, ExchangeObserver {
   }
 
   #finish(failure: FailureCode | undefined): void {
-    this.#count(-this.#counted)
-    this.#attempt.usage = this.#reader?.usage()
+    this.#held.settle()
+    this.#attempt.usage = failure === undefined ? this.#metered() : this.#usageSoFar()
     this.#record.status = this.#attempt.status
     this.#record.failure = failure
     this.#record.fault = failure === undefined ? faultOfStatus(this.#attempt.status) : FAILURES[failure].fault
   }
 
-  #answeredWithError(body: Buffer): FailedAttempt {
-    return failedByAnswer(this.#heldAnswer(body), this.#options.wallClock())
+  #metered(): Usage | undefined {
+    const usage = this.#usage()
+    const contentBytes = isOfEvents(this.#format) ? this.#reader?.contentBytes() : undefined
+    if (usage !== undefined && contentBytes !== undefined) this.#options.events.onMetered(contentBytes, usage)
+    return usage
+  }
+
+  /** Of an answer that broke off. */
+  #usageSoFar(): Usage | undefined {
+    return this.#reader && usageSoFar(this.#reader, this.#options.events.assumed())
+  }
+
+  /** Undefined for an error. */
+  #usage(): Usage | undefined {
+    return this.#reader && (this.#reader.usage() ?? headerUsage(this.#options.request.dialect, this.#rawHeaders))
+  }
+
+  #answeredWithError(): FailedAttempt {
+    return failedByAnswer(this.#heldAnswer(this.#held.take(EMPTY)), this.#options.wallClock())
   }
 
   /** The provider's own error inside what it called a success. `rest` is no view. */
   #reported(reader: BodyReader, rest: Buffer): FailedAttempt {
-    return failedByReport(this.#heldAnswer(this.#takeHeld(rest)), reader.providerError())
+    return failedByReport(this.#heldAnswer(this.#held.take(rest)), reader.providerError())
   }
 
   /** What broke off behind an error's head is that error all the same, though its text is lost. */
   #brokenOff(refusal: Refusal): FailedAttempt {
     if (this.#attempt.status < 400) return failedByRefusal(refusal)
-    return { ...this.#answeredWithError(this.#takeHeld(EMPTY)), answer: undefined, refusal }
+    return { ...this.#answeredWithError(), answer: undefined, refusal }
   }
 
   #heldAnswer(body: Buffer) {

@@ -8,7 +8,7 @@ import { HEADER_REQUEST_ID } from '../../contract/names.ts'
 import type { Refusal } from '../errors.ts'
 import type { Exchange, ExchangeObserver } from '../listen/exchange.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
-import type { AnswerFormat } from '../stream/create-body-reader.ts'
+import { type AnswerFormat, isOfEvents } from '../stream/create-body-reader.ts'
 import { refusalEvent } from '../translate/refusal.ts'
 
 const COMMENT = Buffer.from(': keep-alive\n\n')
@@ -80,7 +80,7 @@ export class Reply {
   fail(refusal: Refusal, format: AnswerFormat): boolean {
     if (this.#state === 'Nothing') return false
     const { dialect, operation } = this.#request
-    const inStream = format === 'events' || this.#state === 'Comments'
+    const inStream = isOfEvents(format) || this.#state === 'Comments'
     this.#state = 'Answer'
     if (inStream) this.#exchange.write(refusalEvent(dialect, operation, refusal, this.#exchange.requestId))
     // Gemini's form of it is no event, and readers of events only (Vercel's AI SDK) pass over it.

@@ -16,6 +16,7 @@ import type { Standings } from '../standing/standings.ts'
 import { type AttemptRecord, createAttempt, createSkipped, type SkipWord } from '../telemetry/attempt-record.ts'
 import { addAttempt, addSkipped, firstSentAt, type RequestRecord } from '../telemetry/request-record.ts'
 import { Credential, type Credentials, type NoCredential } from '../upstream/credentials.ts'
+import type { LimitWord } from './allowance.ts'
 import type { FailedAttempt } from './failed-attempt.ts'
 
 export interface TurnsOptions {
@@ -46,7 +47,7 @@ export interface Turn {
   readonly why: string
 }
 
-/** A turn with what it takes to send it. The permit must be given back. */
+/** A turn with what it takes to send it. The permit must be given back; of the key nothing is taken until it is used. */
 export interface Taken {
   readonly seat: Seat
   readonly attempt: Attempt
@@ -102,7 +103,7 @@ export class Turns implements PlanView {
   }
 
   timeToFirstByteMs(provider: Provider): number {
-    return this.#options.standings.of(provider).timeToFirstByteMs(this.#options.now())
+    return this.#options.standings.of(provider).timeToFirstByteMs(this.#operation, this.#options.now())
   }
 
   random(): number {
@@ -113,6 +114,11 @@ export class Turns implements PlanView {
   next(): Turn | undefined {
     if (this.#left <= 0) return undefined
     return this.#withAnotherKey() ?? this.#withAnotherBackend() ?? this.#again()
+  }
+
+  /** A limit leaves no room for it. */
+  passOver({ seat }: Turn, word: LimitWord): undefined {
+    return this.#giveUp(seat, word)
   }
 
   /** Undefined when the backend cannot be asked after all; then there may be a next one. */
@@ -241,6 +247,9 @@ const SKIPPED: Readonly<Record<SkipWord, string>> = {
   RetryBudgetSpent: 'its retry budget is spent',
   RetryAfterTooLong: 'it said to wait for longer than the route does',
   NoTimeLeft: 'the total timeout comes first',
+  LimitReached: 'a limit is reached',
+  BudgetExhausted: 'a budget is used up',
+  PriceUnknown: 'the price of its model is unknown',
 }
 
 const OBSTACLES: Readonly<Record<NoCredential['state'], Obstacle['kind']>> = {

@@ -2,6 +2,7 @@
 // meanwhile, is the watch's to know.
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { type LimitShares, parseLimitShares, SHARES_FILE } from '../../contract/limit-shares.ts'
 import { LABELS_FILE } from '../../contract/names.ts'
 import { SecretValue } from '../../contract/secret.ts'
 import { DOCUMENT_FILES, unpackDocument } from './document.ts'
@@ -16,9 +17,17 @@ export interface Published {
   files: ReadonlyMap<string, SecretValue>
   /** What is there and cannot be read, by file: with any of these, nothing of the rest is to be adopted. */
   problems: readonly string[]
+  /** What this pod may count of limits that several share; apart from the rest, which may be adopted without it. */
+  shares: PublishedShares
 }
 
-const OWN_FILES: ReadonlySet<string> = new Set([...DOCUMENT_FILES, LABELS_FILE])
+export type PublishedShares =
+  /** Undefined: nothing is granted, or nothing was published. */
+  | { readonly shares: LimitShares | undefined }
+  /** `limit-shares: version: missing`, all of them in one sentence. */
+  | { readonly problem: string }
+
+const OWN_FILES: ReadonlySet<string> = new Set([...DOCUMENT_FILES, LABELS_FILE, SHARES_FILE])
 
 /** Names of the files of a publication, sorted; none when there is no folder. */
 export async function publishedFiles(folder: string): Promise<string[]> {
@@ -57,5 +66,11 @@ export async function readPublished(folder: string): Promise<Published> {
       ...(document !== undefined && 'problem' in document ? [document.problem] : []),
       ...(labels !== undefined && 'problem' in labels ? [`${LABELS_FILE}: ${labels.problem}`] : []),
     ],
+    shares: publishedShares(String(own.get(SHARES_FILE) ?? '')),
   }
+}
+
+function publishedShares(text: string): PublishedShares {
+  const parsed = parseLimitShares(text)
+  return 'shares' in parsed ? parsed : { problem: parsed.problems.map((each) => `${SHARES_FILE}: ${each}`).join('; ') }
 }

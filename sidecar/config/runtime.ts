@@ -4,6 +4,7 @@
 // document is adopted; a request keeps the one that it began with. It resolves every id to an object, keeps only the
 // routes that select this pod, compiles patterns, merges timeouts and encodes body fields once. It never reads a file
 // or a key: credentials stay paths. A rule without backends stays, because it must refuse and not fall through.
+import type { UnknownPrice } from '../../contract/limit-config.ts'
 import { matchesSelector } from '../../contract/selector.ts'
 import type {
   BackendConfig,
@@ -16,6 +17,9 @@ import type {
   SidecarConfig,
   TimeoutsConfig,
 } from '../../contract/sidecar-config.ts'
+import { isMeasured } from '../limits/demand.ts'
+import { type CountedRow, createBudgetRow, createLimitRow, isPerRequest, type RowOwner } from '../limits/limit-row.ts'
+import { MAX_TOKENS_FIELDS } from '../limits/max-tokens.ts'
 import { createHeaderFilter, type HeaderFilter } from '../providers/headers.ts'
 import { PROVIDER_ROWS, type ProviderRow } from '../providers/rows.ts'
 import type { BodyEdit } from '../request/edit-body.ts'
@@ -29,8 +33,10 @@ export interface Runtime {
   readonly routes: readonly Route[]
   /** All rules of `routes`, in the order in which they are tried. */
   readonly rules: readonly Rule[]
-  /** Top-level body fields that a rule fills in or replaces: decode must find them. */
-  readonly editedFields: ReadonlySet<string>
+  /** Top-level body fields that decode must find: those that a rule fills in or replaces, and where tokens are limited, what bounds them. */
+  readonly readFields: ReadonlySet<string>
+  /** All limits and budgets that concern this pod. */
+  readonly rows: readonly CountedRow[]
   /** What a pod without routes may use. */
   readonly unrouted: Unrouted
   /** Providers that this pod may use: those that its rules name, or all when it has no routes. In the document's order. */
@@ -47,6 +53,8 @@ export interface Provider {
   readonly models: ReadonlyMap<string, Model>
   readonly base: BaseURL
   readonly headers: HeaderFilter
+  /** Its own quota, taken with each attempt. */
+  readonly rows: readonly CountedRow[]
 }
 
 export interface Model extends ModelConfig {
@@ -82,6 +90,16 @@ export interface Rule {
   readonly backends: readonly Backend[]
   /** Why there is none; present exactly when `backends` is empty. */
   readonly unavailable: string | undefined
+  readonly limited: Limited
+}
+
+/** Limits and budgets of a rule and of its route. */
+export interface Limited {
+  /** Taken once, before the first attempt. */
+  readonly perRequest: readonly CountedRow[]
+  /** Taken with each attempt. */
+  readonly perAttempt: readonly CountedRow[]
+  readonly unknownPrice: UnknownPrice
 }
 
 export interface Backend {
@@ -118,14 +136,20 @@ export function createRuntime(config: SidecarConfig, podLabels: Readonly<Record<
     .map((route) => createRoute(route, byId))
   const rules = routes.flatMap((route) => route.rules)
   const named = new Set(rules.flatMap((rule) => rule.backends.map(({ provider }) => provider)))
+  const usable = routes.length === 0 ? providers : providers.filter((provider) => named.has(provider))
+  const rows = [...new Set([...rules.flatMap(rowsOf), ...usable.flatMap((provider) => provider.rows)])]
   return Object.freeze({
     config,
     providers,
     routes,
     rules,
-    editedFields: new Set(rules.flatMap((rule) => editsOf(rule.config).map(({ field }) => field))),
+    readFields: new Set([
+      ...rules.flatMap((rule) => editsOf(rule.config).map(({ field }) => field)),
+      ...(rows.some(({ what }) => isMeasured(what)) ? MAX_TOKENS_FIELDS : []),
+    ]),
+    rows,
     unrouted: createUnrouted(providers),
-    usable: routes.length === 0 ? providers : providers.filter((provider) => named.has(provider)),
+    usable,
   })
 }
 
@@ -139,6 +163,7 @@ function createProvider(config: ProviderConfig): Provider {
     models: new Map(config.models.map((model) => [model.name, Object.freeze({ ...model, source: 'Config' as const })])),
     base: parseBaseURL(config.baseURL),
     headers: createHeaderFilter(config.headers, row.negotiable),
+    rows: config.limits.map((limit) => createLimitRow(limit, { type: 'Provider', id: config.id })),
   })
 }
 
@@ -155,10 +180,26 @@ function parseBaseURL(baseURL: string): BaseURL {
 }
 
 function createRoute(config: RouteConfig, providers: ProvidersById): Route {
-  return Object.freeze({ id: config.id, rules: config.rules.map((rule) => createRule(rule, config.id, providers)) })
+  const rows = createRows(config, { type: 'Route', id: config.id })
+  return Object.freeze({
+    id: config.id,
+    rules: config.rules.map((rule) => createRule(rule, config.id, rows, providers)),
+  })
 }
 
-function createRule(config: RuleConfig, routeId: string, providers: ProvidersById): Rule {
+function createRows({ limits, budgets }: Pick<RuleConfig, 'limits' | 'budgets'>, owner: RowOwner): CountedRow[] {
+  return [
+    ...limits.map((limit) => createLimitRow(limit, owner)),
+    ...budgets.map((budget) => createBudgetRow(budget, owner)),
+  ]
+}
+
+function createRule(
+  config: RuleConfig,
+  routeId: string,
+  routeRows: readonly CountedRow[],
+  providers: ProvidersById,
+): Rule {
   const edits = editsOf(config)
   const chosen = config.backends.filter(({ weight }) => weight > 0).sort((a, b) => a.priority - b.priority)
   return Object.freeze({
@@ -168,7 +209,23 @@ function createRule(config: RuleConfig, routeId: string, providers: ProvidersByI
     matches: config.matches.length === 0 ? [MATCH_ALL] : config.matches.map(compileMatch),
     backends: chosen.map((backend) => createBackend(backend, config, edits, providers)),
     unavailable: config.unavailable,
+    limited: createLimited(config, [
+      ...routeRows,
+      ...createRows(config, { type: 'Rule', id: `${routeId}/${config.name}` }),
+    ]),
   })
+}
+
+function createLimited({ unknownPrice }: RuleConfig, rows: readonly CountedRow[]): Limited {
+  return Object.freeze({
+    perRequest: rows.filter(isPerRequest),
+    perAttempt: rows.filter((row) => !isPerRequest(row)),
+    unknownPrice,
+  })
+}
+
+function rowsOf({ limited }: Rule): CountedRow[] {
+  return [...limited.perRequest, ...limited.perAttempt]
 }
 
 function createBackend(

@@ -9,6 +9,7 @@ import { dialectOf } from '../request/endpoints.ts'
 import type { RequestHead } from '../request/head.ts'
 import type { Recorder } from '../telemetry/recorder.ts'
 import type { RequestRecord } from '../telemetry/request-record.ts'
+import { limitHeaders } from '../translate/limit-headers.ts'
 import { refusalBody } from '../translate/refusal.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -74,18 +75,24 @@ export interface RefusalReply {
 }
 
 export function refusalReply(head: RequestHead, refusal: Refusal, requestId: string): RefusalReply {
-  const { contentType, body } = refusalBody(dialectFor(head), refusal, requestId)
-  const headers = ['content-type', contentType, HEADER_REQUEST_ID, requestId, HEADER_REASON, refusal.code]
+  const dialect = dialectFor(head)
+  const { contentType, headers: own, body } = refusalBody(dialect, refusal, requestId)
+  const headers = ['content-type', contentType, ...own, HEADER_REQUEST_ID, requestId, HEADER_REASON, refusal.code]
   const retryAfter = retryAfterOf(refusal)
   if (retryAfter !== undefined) headers.push('retry-after', retryAfter)
+  headers.push(...limitHeaders(dialect, refusal))
   if (refusal.tryAgain === 'never') headers.push('x-should-retry', 'false')
   return { status: refusal.failure.status, headers, body }
 }
 
-/** Whole seconds, never sooner than told. SDKs disagree about more than a minute, and some would sleep it through. */
-function retryAfterOf({ code, retryAfterMs }: Refusal): string | undefined {
+/**
+ * Whole seconds, never sooner than told. SDKs disagree about more than a minute, and some would sleep it through: more is told only
+ * where they are told not to try.
+ */
+function retryAfterOf({ code, retryAfterMs, tryAgain }: Refusal): string | undefined {
   if (retryAfterMs === undefined) return RETRY_AFTER.get(code)
-  return String(Math.min(RETRY_AFTER_MAX_S, Math.ceil(retryAfterMs / 1000)))
+  const seconds = Math.ceil(retryAfterMs / 1000)
+  return String(tryAgain === 'never' ? seconds : Math.min(RETRY_AFTER_MAX_S, seconds))
 }
 
 /** A head that cannot be understood is answered as most clients would expect. */

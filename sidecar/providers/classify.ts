@@ -62,7 +62,7 @@ interface Exception {
   kind: Kind
 }
 
-const EVERY: readonly Dialect[] = ['OpenAI', 'Anthropic', 'Gemini']
+const EVERY: readonly Dialect[] = ['OpenAI', 'Anthropic', 'Gemini', 'Bedrock']
 
 const EXCEPTIONS: readonly Exception[] = [
   // OpenAI, Moonshot; a hard limit comes as 400.
@@ -76,6 +76,10 @@ const EXCEPTIONS: readonly Exception[] = [
   { dialects: ['OpenAI'], statuses: [403], says: hasWord(/^content_(?:policy|filter)/), kind: 'CallersFault' },
   // An account without credit is told from a wrong request by its message alone.
   { dialects: ['Anthropic'], statuses: [400], says: begins('Your credit balance is too low'), kind: 'QuotaExhausted' },
+  // Bedrock: an account's quota, as a caller's mistake; a model that is not there yet, as a limit; a model that failed.
+  { dialects: ['Bedrock'], statuses: [400], says: hasWord(/^ServiceQuotaExceededException$/), kind: 'QuotaExhausted' },
+  { dialects: ['Bedrock'], statuses: [429], says: hasWord(/^ModelNotReadyException$/), kind: 'ServerError' },
+  { dialects: ['Bedrock'], statuses: [424], says: hasWord(/^Model(?:Stream)?ErrorException$/), kind: 'ServerError' },
   // API_KEY_INVALID and its kin; also through Google's endpoint for OpenAI clients.
   { dialects: EVERY, statuses: [400], says: hasWord(/^API_KEY_/), kind: 'Refused' },
 ]
@@ -93,6 +97,16 @@ const GEMINI_WORDS: readonly WordRow[] = [
   [/^(?:INVALID_ARGUMENT|FAILED_PRECONDITION|OUT_OF_RANGE|NOT_FOUND)$/, 'CallersFault'],
 ]
 
+/** Of exceptions in a stream, which begin in lower case; a model's own errors come in chunks. */
+const BEDROCK_WORDS: readonly WordRow[] = [
+  [/^throttlingException$/i, 'RateLimited'],
+  [/^serviceQuotaExceededException$/i, 'QuotaExhausted'],
+  [/^(?:accessDenied|expiredToken|unrecognizedClient)Exception$/i, 'Refused'],
+  [/^(?:validation|resourceNotFound)Exception$/i, 'CallersFault'],
+  [/^modelTimeoutException$/i, 'Timeout'],
+  ...ANTHROPIC_WORDS,
+]
+
 /** The first row that knows the word counts. Gateways pass other providers' words on in OpenAI's dialect. */
 const WORDS: Readonly<Record<Dialect, readonly WordRow[]>> = {
   OpenAI: [
@@ -108,6 +122,7 @@ const WORDS: Readonly<Record<Dialect, readonly WordRow[]>> = {
   ],
   Anthropic: ANTHROPIC_WORDS,
   Gemini: GEMINI_WORDS,
+  Bedrock: BEDROCK_WORDS,
 }
 
 const WAIT_STATUSES: ReadonlySet<number> = new Set([429, 503, 529])
@@ -115,7 +130,7 @@ const WAIT_STATUSES: ReadonlySet<number> = new Set([429, 503, 529])
 /** `nowMs`: time since the epoch. */
 export function classifyAnswer(answer: FailedAnswer, nowMs: number): Classified {
   const { status, rawHeaders, body, hasCredential } = answer
-  const error = readErrorBody(body)
+  const error = readErrorBody(body, rawHeaders)
   const kind = kindOfAnswer(answer, error)
   const mayWait = WAIT_STATUSES.has(status) && kind !== 'QuotaExhausted'
   const known = CLASSES[kind === 'Refused' && !hasCredential ? 'Forbidden' : kind]

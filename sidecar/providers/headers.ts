@@ -42,6 +42,9 @@ const DROPPED: ReadonlySet<string> = new Set([
   'openai-organization',
   'openai-project',
   'anthropic-workspace-id',
+  'x-amz-date',
+  'x-amz-security-token',
+  'x-amz-content-sha256',
   'cookie',
   // A browser's.
   'origin',

@@ -1,7 +1,13 @@
 // Which of a provider's headers the client gets to see: all but what belongs to one connection (RFC 9110 §7.6.1), the
 // framing, which the listener writes anew, and names that only Outrigger may set. Order and spelling stay.
 
-import { HEADER_ATTEMPTS, HEADER_MODEL, HEADER_PROVIDER, HEADER_REQUEST_ID } from '../../contract/names.ts'
+import {
+  HEADER_ATTEMPTS,
+  HEADER_BUDGET,
+  HEADER_MODEL,
+  HEADER_PROVIDER,
+  HEADER_REQUEST_ID,
+} from '../../contract/names.ts'
 import { Spellings } from '../http/spellings.ts'
 
 const DROPPED: ReadonlySet<string> = new Set([
@@ -41,6 +47,7 @@ export function answerHeaders(filter: ResponseHeaderFilter, rawHeaders: readonly
   const headers = filter.pass(rawHeaders)
   headers.push(HEADER_REQUEST_ID, answer.requestId)
   addWhoAnswered(headers, answer)
+  if (answer.warnings.length > 0) headers.push(HEADER_BUDGET, answer.warnings.join(', '))
   return headers
 }
 
@@ -49,10 +56,15 @@ interface Answer {
   provider: string
   model: string
   attempts: number
+  /** Of budgets. */
+  warnings: readonly string[]
 }
 
 /** As far as configuration names it: a model name that only the client knows is not put into a header. */
-export function addWhoAnswered(headers: string[], { provider, model, attempts }: Omit<Answer, 'requestId'>): void {
+export function addWhoAnswered(
+  headers: string[],
+  { provider, model, attempts }: Pick<Answer, 'provider' | 'model' | 'attempts'>,
+): void {
   headers.push(HEADER_PROVIDER, provider, HEADER_ATTEMPTS, String(attempts))
   if (model !== '') headers.push(HEADER_MODEL, model)
 }

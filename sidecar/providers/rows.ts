@@ -57,6 +57,13 @@ export const PROVIDER_ROWS: Readonly<Record<ProviderType, ProviderRow>> = {
     keyHeader: (key) => ({ name: 'x-goog-api-key', value: key }),
     negotiable: undefined,
   },
+  Bedrock: {
+    dialect: 'Bedrock',
+    target: (to) => withQuery(to.basePath + bedrockPath(to), to.query),
+    // An API key for Amazon Bedrock; requests are not signed.
+    keyHeader: (key) => ({ name: 'authorization', value: `Bearer ${key}` }),
+    negotiable: undefined,
+  },
 }
 
 /** APIs that lie beside the deployments, with the model in body or query (https://learn.microsoft.com/azure/ai-services/openai/reference-preview). */
@@ -86,6 +93,10 @@ function geminiPath({ endpoint, model }: Destination): string {
   return model.startsWith(TUNED)
     ? endpoint.replace('models/{model}', () => TUNED + pathSegment(model.slice(TUNED.length)))
     : endpoint.replace('{model}', () => pathSegment(model))
+}
+
+function bedrockPath({ endpoint, model }: Destination): string {
+  return model === undefined ? endpoint : endpoint.replace('{model}', () => pathSegment(model))
 }
 
 /** The query with the model, where it names one, under the name that the provider's realtime API gives it. */

@@ -16,7 +16,7 @@ export interface DecodedRequest {
    * The path below the dialect's base URL without query and without what names the model:
    * OpenAI `/chat/completions` (client sent `/v1/chat/completions` or `/openai/deployments/d/chat/completions`),
    * Anthropic `/v1/messages`, Gemini `/v1beta/models/{model}:generateContent` with the literal `{model}`, also for
-   * `tunedModels/…`, which is then part of the model's name.
+   * `tunedModels/…`, which is then part of the model's name, Bedrock `/model/{model}/converse`.
    */
   endpoint: string
   /**

@@ -86,6 +86,19 @@ const GEMINI_METHODS: ReadonlyMap<string, Operation> = new Map([
 // Anywhere else they are Vertex AI or `dynamic/…`, whose model would be passed unread.
 const GEMINI_METHOD_IN_PATH = new RegExp(`:(?:${[...GEMINI_METHODS.keys()].join('|')})$`, 'i')
 
+/**
+ * `/model/{model}/{action}`, each with whether it answers with a stream. All are Chat, embeddings by `invoke` too: what a model makes
+ * of a request is known by nobody but the model.
+ */
+const BEDROCK_ACTIONS: ReadonlyMap<string, boolean> = new Map([
+  ['converse', false],
+  ['converse-stream', true],
+  ['invoke', false],
+  ['invoke-with-response-stream', true],
+  ['count-tokens', false],
+])
+const BEDROCK_BASE = '/model/'
+
 /** Below what OpenAI's endpoints lie, longest first. `/v1beta/openai` is Gemini's compatible API. */
 const OPENAI_BASES: readonly { base: string; addressing: Target['addressing'] }[] = [
   { base: '/v1beta/openai', addressing: 'Standard' },
@@ -117,7 +130,12 @@ export function classify(head: RequestHead): Target {
   const row = BY_PATH.get(path)
   const forwarded = query === '' ? '' : queryWithoutCredentials(query)
   if (row !== undefined && isRead(row.model, head.method)) return byTable(row, forwarded)
-  const target = geminiModel(head, path) ?? ownModels(head, path) ?? azureDeployment(head, path) ?? unread(head, path)
+  const target =
+    geminiModel(head, path) ??
+    bedrockModel(path) ??
+    ownModels(head, path) ??
+    azureDeployment(head, path) ??
+    unread(head, path)
   return { ...target, query: forwarded }
 }
 
@@ -131,6 +149,7 @@ export function dialectOf(head: RequestHead): Dialect {
   if (row !== undefined) return row.dialect
   if (path.startsWith('/openai/') || path.startsWith('/v1beta/openai/')) return 'OpenAI'
   if (path.startsWith('/v1/messages/')) return 'Anthropic'
+  if (path.startsWith(BEDROCK_BASE)) return 'Bedrock'
   if (GEMINI_METHOD_IN_PATH.test(path) || GEMINI_BASES.some((base) => path.startsWith(base))) return 'Gemini'
   if (header(head, 'anthropic-version') !== undefined) return 'Anthropic'
   const google = header(head, 'x-goog-api-key') ?? header(head, 'x-goog-api-client')
@@ -179,6 +198,25 @@ function geminiModel(head: RequestHead, path: string): WithoutQuery | undefined 
     model: collection === 'tunedModels' ? `tunedModels/${model}` : model,
     stream: method === 'streamGenerateContent',
     body: operation === undefined ? 'Unread' : 'Json',
+    needsModel: true,
+  }
+}
+
+/** Models are names or ARNs, whose colons and slashes may be escaped or not. */
+function bedrockModel(path: string): WithoutQuery | undefined {
+  if (!path.startsWith(BEDROCK_BASE)) return undefined
+  const cut = path.lastIndexOf('/')
+  const action = path.slice(cut + 1)
+  const stream = BEDROCK_ACTIONS.get(action)
+  if (stream === undefined || cut < BEDROCK_BASE.length) throw new Refusal('unknown_path')
+  return {
+    dialect: 'Bedrock',
+    operation: 'Chat',
+    addressing: 'Standard',
+    endpoint: `${BEDROCK_BASE}{model}/${action}`,
+    model: modelOf(path.slice(BEDROCK_BASE.length, cut)),
+    stream,
+    body: 'Json',
     needsModel: true,
   }
 }

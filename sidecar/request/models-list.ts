@@ -34,6 +34,7 @@ interface CallableModel {
  */
 export function modelsList(runtime: Runtime, request: DecodedRequest): ModelsAnswer {
   const shape = SHAPES[request.dialect]
+  if (shape === undefined) throw new Refusal('unknown_path')
   const { model } = request
   if (model === undefined) {
     const callable = knownNames(runtime).flatMap((name) => callableModel(runtime, request, name) ?? [])
@@ -89,7 +90,8 @@ interface Shape {
   one: (model: CallableModel) => unknown
 }
 
-const SHAPES: Readonly<Record<Dialect, Shape>> = {
+// Bedrock's runtime has no list: its SDKs ask another service for it.
+const SHAPES: { readonly [dialect in Dialect]?: Shape } = {
   OpenAI: {
     list: (models) => ({ object: 'list', data: models.map(openAIModel) }),
     one: openAIModel,

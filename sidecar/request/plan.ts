@@ -130,6 +130,11 @@ function fastest(tier: Backend[], view: PlanView): Backend[] {
   return [second, first, ...rest]
 }
 
+/** Whether another backend has a lower price. */
+export function isDearer(backend: Backend, other: Backend, model: string | undefined): boolean {
+  return priceOf(backend, model) > priceOf(other, model)
+}
+
 /**
  * Of one million tokens, three quarters of them input: about what chat uses. What no price is known for comes last, since it may
  * cost anything.

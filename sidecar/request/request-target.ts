@@ -69,9 +69,10 @@ export function modelFault(model: string): string | undefined {
   return undefined
 }
 
-// Names under which keys travel in queries: Google's `key` and `access_token`, Azure's and API Management's.
+// Names under which keys travel in queries: Google's `key` and `access_token`, Azure's and API Management's. And Amazon's signatures.
 const CREDENTIALS = new Set(['key', 'access_token', 'oauth_token', 'api-key', 'api_key', 'subscription-key'])
-const MAY_NAME_CREDENTIAL = /key|token|%/i
+const CREDENTIAL_PREFIX = 'x-amz-'
+const MAY_NAME_CREDENTIAL = /key|token|x-amz-|%/i
 
 /** The query less the client's credentials, every other parameter as sent and in order. */
 export function queryWithoutCredentials(query: string): string {
@@ -79,8 +80,12 @@ export function queryWithoutCredentials(query: string): string {
   if (!MAY_NAME_CREDENTIAL.test(query)) return query
   return query
     .split('&')
-    .filter((parameter) => !CREDENTIALS.has(parameterName(parameter)))
+    .filter((parameter) => !isCredential(parameterName(parameter)))
     .join('&')
+}
+
+function isCredential(name: string): boolean {
+  return CREDENTIALS.has(name) || name.startsWith(CREDENTIAL_PREFIX)
 }
 
 /** `model=gpt-realtime&x=1` → the model and `model={model}&x=1`; Azure's older name for it is `deployment`. */

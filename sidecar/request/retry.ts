@@ -33,10 +33,12 @@ export function backoffMs({ initialMs, maxMs }: RetryConfig['backoff'], tries: n
   return random() * Math.min(maxMs, initialMs * 2 ** (tries - 1))
 }
 
-/** How often the client's SDK has tried before: openai's and anthropic's say so. */
+/** How often the client's SDK has tried before: openai's and anthropic's count retries, Amazon's count attempts (`attempt=2; max=3`). */
 export function sdkRetries(rawHeaders: readonly string[]): number {
-  const value = header(rawHeaders, 'x-stainless-retry-count')
-  return value !== undefined && /^\d{1,3}$/.test(value) ? Number(value) : 0
+  const retries = /^\d{1,3}$/.exec(header(rawHeaders, 'x-stainless-retry-count') ?? '')?.[0]
+  if (retries !== undefined) return Number(retries)
+  const attempt = /(?:^|;) *attempt=(\d{1,3})(?:;|$)/.exec(header(rawHeaders, 'amz-sdk-request') ?? '')?.[1]
+  return Math.max(0, Number(attempt ?? 1) - 1)
 }
 
 /** What is left of the bound: what SDKs were left to repeat (`leaveToSdk`) had made one attempt each. */

@@ -7,7 +7,15 @@
 // for one provider, so the same name always goes to the same one. A request without a model (files, batches, …) has one
 // candidate, too: what one call stores, the next must find. It never looks at load, limits or health.
 import type { Balance, Dialect, RetryConfig, TimeoutsConfig } from '../../contract/sidecar-config.ts'
-import { type Backend, type Model, modelNamed, type Provider, type Rule, type Runtime } from '../config/runtime.ts'
+import {
+  type Backend,
+  type Limited,
+  type Model,
+  modelNamed,
+  type Provider,
+  type Rule,
+  type Runtime,
+} from '../config/runtime.ts'
 import { Refusal } from '../errors.ts'
 import type { DecodedRequest } from './decoded-request.ts'
 import type { BodyEdit } from './edit-body.ts'
@@ -25,6 +33,8 @@ export interface Choice {
   readonly balance: Balance
   readonly retry: RetryConfig
   readonly panicPercent: number
+  /** Undefined where no rule decided. */
+  readonly limited: Limited | undefined
 }
 
 /** One provider's part in a request. */
@@ -141,6 +151,7 @@ function choiceOf(rule: Rule | undefined, candidates: readonly Backend[], model:
     balance: rule?.config.balance ?? 'Weighted',
     retry: rule?.config.retry ?? UNROUTED_RETRY,
     panicPercent: rule?.config.panicPercent ?? 0,
+    limited: rule?.limited,
   }
 }
 
@@ -154,7 +165,7 @@ function refuseModel(backends: readonly Backend[], request: DecodedRequest, mode
   const other = backends.find((backend) => modelAt(backend, model) !== undefined)
   if (other === undefined) throw new Refusal('model_not_found', `No backend of its rule has the model ${quote(model)}.`)
   const { dialect } = other.provider
-  const article = dialect === 'Gemini' ? 'a' : 'an'
+  const article = /^[AO]/.test(dialect) ? 'an' : 'a'
   throw new Refusal(
     'dialect_mismatch',
     `${quote(model)} is served by ${article} ${dialect} provider: ${callInstead(dialect, request, model)}`,
@@ -177,6 +188,7 @@ const CONVERSATION_APIS: Readonly<Record<Dialect, (model: string) => string>> = 
   OpenAI: () => 'POST /v1/chat/completions',
   Anthropic: () => 'POST /v1/messages',
   Gemini: (model) => `POST /v1beta/models/${shorten(model)}:generateContent`,
+  Bedrock: (model) => `POST /model/${shorten(model)}/converse`,
 }
 
 function howToChoose(providers: readonly Provider[], { operation, dialect }: DecodedRequest): string {

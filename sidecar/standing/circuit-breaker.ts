@@ -27,10 +27,13 @@ export type OnTransition = (from: CircuitState, to: CircuitState, why: string) =
 
 const BUCKETS = 10
 const OPEN_FACTOR_MAX = 10
+/** An outage opens the circuits of many sidecars in the same moment; their probes come spread over so much of the time. */
+const OPEN_JITTER = 0.1
 
 export class CircuitBreaker {
   #config: CircuitBreakerConfig
   readonly #onTransition: OnTransition
+  readonly #random: () => number
   #state: CircuitState = 'Closed'
   /** How often it has opened. */
   #epoch = 0
@@ -46,8 +49,10 @@ export class CircuitBreaker {
   #failedProbes = 0
   #openUntilMs = 0
 
-  constructor(config: CircuitBreakerConfig, onTransition: OnTransition) {
+  /** `random` returns [0, 1). */
+  constructor(config: CircuitBreakerConfig, random: () => number, onTransition: OnTransition) {
     this.#config = config
+    this.#random = random
     this.#onTransition = onTransition
     this.#requests = new SlidingCount(BUCKETS, config.windowMs / BUCKETS)
     this.#failures = new SlidingCount(BUCKETS, config.windowMs / BUCKETS)
@@ -145,7 +150,7 @@ export class CircuitBreaker {
 
   #open(why: string, nowMs: number): void {
     const factor = Math.min(2 ** this.#failedProbes, OPEN_FACTOR_MAX)
-    this.#openUntilMs = nowMs + this.#config.openForMs * factor
+    this.#openUntilMs = nowMs + this.#config.openForMs * factor * (1 + OPEN_JITTER * this.#random())
     this.#epoch++
     this.#passing = { kind: 'Closed', epoch: this.#epoch }
     this.#probesSucceeded = 0

@@ -1,7 +1,8 @@
-// The circuit of one operation of one provider, with what people and metrics ask about it.
+// One operation of one provider: its circuit, how fast it answers, and what people and metrics ask about both.
 import type { Operation } from '../../contract/sidecar-config.ts'
 import type { CircuitReport } from '../telemetry/provider-report.ts'
 import { CircuitBreaker, type CircuitState } from './circuit-breaker.ts'
+import { PeakEwma } from './latency.ts'
 import type { StandingConfig } from './provider-standing.ts'
 
 export interface CircuitChange {
@@ -11,8 +12,17 @@ export interface CircuitChange {
   why: string
 }
 
+export interface CircuitOptions {
+  operation: Operation
+  config: StandingConfig
+  /** In [0, 1). */
+  random(): number
+  onChange(change: CircuitChange): void
+}
+
 export class Circuit {
   readonly breaker: CircuitBreaker
+  readonly timeToFirstByte = new PeakEwma()
   /** Of the call that is under way, set by whoever makes it: a change of state is dated by it. */
   nowMs: number
   readonly #operation: Operation
@@ -20,11 +30,11 @@ export class Circuit {
   #why = ''
   #sinceMs: number
 
-  constructor(operation: Operation, config: StandingConfig, nowMs: number, onChange: (change: CircuitChange) => void) {
+  constructor({ operation, config, random, onChange }: CircuitOptions, nowMs: number) {
     this.#operation = operation
     this.#sinceMs = nowMs
     this.nowMs = nowMs
-    this.breaker = new CircuitBreaker(config.circuitBreaker, (from, to, why) => {
+    this.breaker = new CircuitBreaker(config.circuitBreaker, random, (from, to, why) => {
       if (to === 'Open') this.#opened++
       this.#why = to === 'Closed' ? '' : why
       this.#sinceMs = this.nowMs
@@ -42,6 +52,7 @@ export class Circuit {
       state,
       forMs: Math.round(nowMs - sinceMs),
       leftMs: state === 'Open' && openUntilMs !== undefined ? Math.ceil(openUntilMs - nowMs) : undefined,
+      timeToFirstByteMs: Math.round(this.timeToFirstByte.read(nowMs)),
       opened: this.#opened,
       why: this.#why,
     }

@@ -96,8 +96,8 @@ export class CredentialStanding {
     return entry !== undefined && nowMs < entry.untilMs ? entry : undefined
   }
 
-  /** A request takes it. Where it was set aside and its time is over, that is the one that tries it. */
-  picked(model: string, nowMs: number): void {
+  /** A request is sent with it. Where it was set aside and its time is over, that is the one that tries it. */
+  used(model: string, nowMs: number): void {
     beginTrial(this.#whole, nowMs)
     beginTrial(this.#entry(model), nowMs)
   }

@@ -1,17 +1,17 @@
-// How one provider is doing, as this sidecar sees it: a circuit per operation, attempts in flight, time to the first byte, what its
-// health check says, and how many retries it may still get.
+// How one provider is doing, as this sidecar sees it: a circuit and the time to the first byte per operation, attempts in flight, what
+// its health check says, and how many retries it may still get.
 //
 // In: the beginning, the first byte and the end of each attempt, and the result of active checks. Out: whether it may be asked now,
 // figures to balance by, and a report. It never sends and never chooses. It is on the path of every request: plain fields, one small
 // object per attempt.
 //
 // A failed health check stops all operations, and only a check that passes ends that: requests that still went there (in panic, or
-// begun before) may have had luck. Circuits are per operation, since embeddings may well work while chat is down.
+// begun before) may have had luck. Circuits are per operation, since embeddings may well work while chat is down; so are times, since
+// embeddings come within the time that chat takes to think.
 import type { Operation, ProviderConfig } from '../../contract/sidecar-config.ts'
 import type { HealthReport, ProviderReport } from '../telemetry/provider-report.ts'
 import { Circuit, type CircuitChange } from './circuit.ts'
 import { type CircuitState, type Permit, settledPermit, type Verdict } from './circuit-breaker.ts'
-import { PeakEwma } from './latency.ts'
 import { RetryBudget } from './retry-budget.ts'
 
 /** What of the configuration it needs. */
@@ -64,15 +64,17 @@ export class ProviderStanding {
   readonly retryBudget: RetryBudget
   #config: StandingConfig
   readonly #events: ProviderStandingEvents
+  readonly #random: () => number
   /** Made with the first request for an operation: most providers see one or two. */
   readonly #circuits: (Circuit | undefined)[] = Object.keys(INDEX).map(() => undefined)
-  readonly #timeToFirstByte = new PeakEwma()
   #inFlight = 0
   /** Undefined: no check is declared, or none has come to a result yet. */
   #health: (HealthChange & { atMs: number }) | undefined
 
-  constructor(config: StandingConfig, events: ProviderStandingEvents) {
+  /** `random` returns [0, 1). */
+  constructor(config: StandingConfig, random: () => number, events: ProviderStandingEvents) {
     this.#config = config
+    this.#random = random
     this.#events = events
     this.retryBudget = new RetryBudget(config.retryBudget)
   }
@@ -87,7 +89,7 @@ export class ProviderStanding {
     this.#config = config
     this.retryBudget.configure(config.retryBudget)
     for (const circuit of this.#circuits) circuit?.breaker.configure(config.circuitBreaker)
-    if (config.healthCheck === undefined) this.#health = undefined
+    if (config.healthCheck === undefined) this.forgetHealth()
   }
 
   /** Undefined: may be asked. Takes nothing. */
@@ -133,8 +135,8 @@ export class ProviderStanding {
   firstByte(attempt: AttemptPermit, ttfbMs: number, nowMs: number): void {
     if (attempt.phase !== 'Waiting') return
     attempt.phase = 'FirstByte'
-    this.#timeToFirstByte.observe(ttfbMs, nowMs)
     const { circuit, permit } = attempt
+    circuit.timeToFirstByte.observe(ttfbMs, nowMs)
     if (permit.kind === 'Closed') return
     attempt.succeeded = true
     attempt.permit = settledPermit(permit)
@@ -142,22 +144,28 @@ export class ProviderStanding {
     circuit.breaker.settle(permit, 'Success', nowMs)
   }
 
+  /**
+   * The wait for the first byte was given up: it would have taken at least so long. Otherwise a provider that hangs would fade into
+   * the fastest one. Before `end`, and not for what failed by itself: a connection that is refused at once tells no time.
+   */
+  gaveUp({ phase, circuit, beganMs }: AttemptPermit, nowMs: number): void {
+    if (phase === 'Waiting') circuit.timeToFirstByte.observeAtLeast(nowMs - beganMs, nowMs)
+  }
+
   /** Exactly once per permit, on every path; a second time has no effect. */
   end(attempt: AttemptPermit, verdict: Verdict, nowMs: number): void {
-    const { phase, circuit } = attempt
-    if (phase === 'Ended') return
+    const { circuit } = attempt
+    if (attempt.phase === 'Ended') return
     attempt.phase = 'Ended'
     this.#inFlight--
-    // Otherwise a provider that hangs would fade into the fastest one.
-    if (phase === 'Waiting') this.#timeToFirstByte.observeAtLeast(nowMs - attempt.beganMs, nowMs)
     if (attempt.succeeded && verdict === 'Success') return
     circuit.nowMs = nowMs
     circuit.breaker.settle(attempt.permit, verdict, nowMs)
   }
 
-  /** Peak-sensitive average over all operations; 0 while it was not measured. */
-  timeToFirstByteMs(nowMs: number): number {
-    return this.#timeToFirstByte.read(nowMs)
+  /** Peak-sensitive average; 0 while it was not measured. */
+  timeToFirstByteMs(operation: Operation, nowMs: number): number {
+    return this.#circuits[INDEX[operation]]?.timeToFirstByte.read(nowMs) ?? 0
   }
 
   /** The result of active checks, once their threshold is reached; the same one again only says anew why. */
@@ -168,12 +176,16 @@ export class ProviderStanding {
     if (changed && (before !== undefined || healthy === 'Unhealthy')) this.#events.onHealth({ healthy, why })
   }
 
+  /** No more checks are made: what the last one saw will not be true for long. */
+  forgetHealth(): void {
+    this.#health = undefined
+  }
+
   report(nowMs: number): StandingReport {
     const circuits = this.#circuits.filter((circuit) => circuit !== undefined)
     return {
       provider: this.#config.id,
       inFlight: this.#inFlight,
-      timeToFirstByteMs: Math.round(this.timeToFirstByteMs(nowMs)),
       health: this.#healthReport(nowMs),
       circuits: circuits.map((circuit) => circuit.report(nowMs)),
       retriesDenied: this.retryBudget.denied,
@@ -187,7 +199,8 @@ export class ProviderStanding {
   }
 
   #createCircuit(operation: Operation, nowMs: number): Circuit {
-    const circuit = new Circuit(operation, this.#config, nowMs, (change) => this.#events.onCircuit(change))
+    const onChange = (change: CircuitChange): void => this.#events.onCircuit(change)
+    const circuit = new Circuit({ operation, config: this.#config, random: this.#random, onChange }, nowMs)
     this.#circuits[INDEX[operation]] = circuit
     return circuit
   }

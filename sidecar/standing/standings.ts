@@ -14,6 +14,7 @@ export interface StandingEvents {
 }
 
 export class Standings {
+  readonly #random: () => number
   readonly #events: Pick<StandingEvents, 'onCircuit' | 'onHealth'>
   /** Weak, since requests that began with an older runtime still end. */
   readonly #byProvider = new WeakMap<Provider, ProviderStanding>()
@@ -22,7 +23,9 @@ export class Standings {
   /** Those that are gone, while requests are under way: they may come back with the next document. */
   #leaving = new Map<string, ProviderStanding>()
 
-  constructor(events: Pick<StandingEvents, 'onCircuit' | 'onHealth'>) {
+  /** `random` returns [0, 1). */
+  constructor(random: () => number, events: Pick<StandingEvents, 'onCircuit' | 'onHealth'>) {
+    this.#random = random
     this.#events = events
   }
 
@@ -53,7 +56,7 @@ export class Standings {
   }
 
   #create({ id, config }: Provider): ProviderStanding {
-    return new ProviderStanding(config, {
+    return new ProviderStanding(config, this.#random, {
       onCircuit: (change) => this.#events.onCircuit({ provider: id, ...change }),
       onHealth: (change) => this.#events.onHealth({ provider: id, ...change }),
     })

@@ -15,8 +15,13 @@ export interface BodyReader {
   push(chunk: Buffer): Buffer | null
   /** The upstream ended cleanly: what is left to forward, and whether the answer is whole. Called once, last. */
   end(): { rest: Buffer | null; complete: boolean }
-  /** The newest usage seen, undefined while none was. */
+  /** The newest usage seen, undefined while none was; `estimated` while the provider has not told its output. */
   usage(): Usage | undefined
+  /**
+   * Bytes of text that the model wrote, as far as it passed; of a JSON document all that came of it. Undefined where nothing is
+   * metered, or nothing read.
+   */
+  contentBytes(): number | undefined
   /**
    * The provider's own error inside the answer, if one came. Such a stream counts as ended. Of a JSON document it is known
    * once the body has ended, and only while that is held whole. For answers with a status of success; an error's body

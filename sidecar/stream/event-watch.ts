@@ -1,4 +1,5 @@
 // What an event reader asks of a dialect: which events matter, and what they say.
+import type { TextOpening } from './content-bytes.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { SseEvent } from './sse-grammar.ts'
 import type { Usage } from './usage.ts'
@@ -9,6 +10,8 @@ export interface EventWatch {
   readonly complete: boolean
   /** The provider's own error, once it came. */
   readonly providerError: ProviderError | undefined
+  /** What opens the text that the model writes; `Other` where what is made is billed otherwise, `Unmetered` where nothing is. */
+  readonly content: TextOpening | 'Other' | 'Unmetered'
   /**
    * Called with every chunk of whole events, as latin1 text, before anything else is done with it, and then for each of
    * its events if there was something. False says that nothing matters in it; true for a text that merely speaks of such

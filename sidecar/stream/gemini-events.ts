@@ -4,6 +4,7 @@
 // Usage is a running total in nearly every chunk, of which the last one counts. So a chunk that says nothing else is
 // only remembered, and parsed when usage is asked for. Chunks with a function call are read at once: its arguments are
 // the one place where a `usageMetadata` could stand that is not the answer's.
+import { GEMINI_TEXT } from './content-bytes.ts'
 import type { EventWatch } from './event-watch.ts'
 import { memberFromEnd, parseJson } from './json-from-end.ts'
 import { type ProviderError, readProviderError } from './provider-error.ts'
@@ -15,6 +16,7 @@ const HINT = /"(?:finishReason|blockReason|error|args)"/
 const USAGE = /usageMetadata"/
 
 export class GeminiEvents implements EventWatch {
+  readonly content = GEMINI_TEXT
   complete = false
   providerError: ProviderError | undefined
   #usage: Usage | undefined

@@ -4,6 +4,7 @@
 // error body in the array's place is one element. The answer is whole when the array is closed and the watch agrees.
 // A larger element than 1 MiB (an image as base64) is passed on in pieces; the watch then sees its last 16 KiB.
 import type { BodyReader } from './body-reader.ts'
+import { contentBytes } from './content-bytes.ts'
 import type { EventWatch } from './event-watch.ts'
 import type { ProviderError } from './provider-error.ts'
 import type { Usage } from './usage.ts'
@@ -16,6 +17,7 @@ export class JsonArrayReader implements BodyReader {
   /** Copies of what came since the last whole element. */
   #held: Buffer[] = []
   #heldBytes = 0
+  #contentBytes = 0
   /** The end of what was passed on of an oversized element that is still coming. */
   #oversizedTail: Buffer | undefined
   #depth = 0
@@ -54,6 +56,10 @@ export class JsonArrayReader implements BodyReader {
     return this.#watch.usage()
   }
 
+  contentBytes(): number | undefined {
+    return this.#watch.content === 'Unmetered' ? undefined : this.#contentBytes
+  }
+
   providerError(): ProviderError | undefined {
     return this.#watch.providerError
   }
@@ -63,6 +69,7 @@ export class JsonArrayReader implements BodyReader {
     if (this.#oversizedTail === undefined) {
       // The comma or bracket before it is not the element's.
       const data = bytes.toString('latin1').replace(/^[\s,[]+/, '')
+      this.#contentBytes += contentBytes(data, this.#watch.content)
       this.#watch.read({ name: '', data })
     } else {
       this.#watch.readOversized?.({ name: '', data: '' }, Buffer.concat([this.#oversizedTail, bytes]))

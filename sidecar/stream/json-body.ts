@@ -9,9 +9,10 @@
 // A document that begins as an error is one, whatever the status said. Only its first member is looked at: an answer may
 // carry `error` further on and be none (a stored response that failed long ago).
 import type { BodyReader } from './body-reader.ts'
+import { ElementCounter } from './count-elements.ts'
 import { type KeyToken, memberFromEnd, parseJson } from './json-from-end.ts'
 import { type ProviderError, readProviderError } from './provider-error.ts'
-import { members, type Usage } from './usage.ts'
+import { members, NO_TOKENS, type Usage } from './usage.ts'
 
 const KEPT_BYTES_MAX = 256 * 1024
 const TAIL_BYTES = 16 * 1024
@@ -35,6 +36,10 @@ export interface JsonBodyOptions {
   places: readonly UsagePlace[]
   /** What an answer without a body is. A deletion may have none; an SDK that waits for a message must not. */
   empty: 'Whole' | 'Truncated'
+  /** What a model writes into it: text, or what is not billed by its length. */
+  content: 'Text' | 'Other' | 'Unmetered'
+  /** The list of images that were made, where it is an answer of images. */
+  images: string | undefined
   errorPlace: ErrorPlace
   framing: 'Announced' | 'Chunked'
 }
@@ -45,14 +50,19 @@ export class JsonBodyReader implements BodyReader {
   #kept: Buffer[] = []
   #keptBytes = 0
   #forwarding = false
+  #bytes = 0
+  readonly #images: ElementCounter | undefined
   #usage: Usage | undefined
   #providerError: ProviderError | undefined
 
   constructor(options: JsonBodyOptions) {
     this.#options = options
+    this.#images = options.images === undefined ? undefined : new ElementCounter(options.images)
   }
 
   push(chunk: Buffer): Buffer | null {
+    this.#bytes += chunk.length
+    this.#images?.push(chunk)
     if (this.#forwarding) {
       this.#keepTail(chunk)
       return chunk
@@ -81,6 +91,17 @@ export class JsonBodyReader implements BodyReader {
     return this.#usage
   }
 
+  contentBytes(): number | undefined {
+    switch (this.#options.content) {
+      case 'Text':
+        return this.#bytes
+      case 'Other':
+        return 0
+      case 'Unmetered':
+        return undefined
+    }
+  }
+
   /** Known once the body has ended; never of one that was too large to be held. */
   providerError(): ProviderError | undefined {
     return this.#providerError
@@ -92,6 +113,12 @@ export class JsonBodyReader implements BodyReader {
   }
 
   #findUsage(body: Buffer): Usage | undefined {
+    const usage = this.#toldUsage(body)
+    const images = this.#images?.count ?? 0
+    return images === 0 ? usage : { ...NO_TOKENS, ...usage, images }
+  }
+
+  #toldUsage(body: Buffer): Usage | undefined {
     for (const { key, depth, read } of this.#options.places) {
       const usage = read(memberFromEnd(body, key, depth))
       if (usage !== undefined) return usage

@@ -14,6 +14,10 @@ export class OpaqueReader implements BodyReader {
     return undefined
   }
 
+  contentBytes(): undefined {
+    return undefined
+  }
+
   providerError(): undefined {
     return undefined
   }

@@ -3,6 +3,7 @@
 // Usage comes in a last chunk of its own (`choices: []`), beside choices, under `x_groq`, or as a running total in every
 // chunk: the last one counts, nothing is ever added up. The stream is whole when `[DONE]` came. Not every chunk with
 // `choices: []` is the usage chunk: Azure begins with one that holds filter results.
+import { OPENAI_TEXT } from './content-bytes.ts'
 import type { EventWatch } from './event-watch.ts'
 import { parseJson } from './json-from-end.ts'
 import { type ProviderError, readProviderError } from './provider-error.ts'
@@ -14,6 +15,7 @@ import { readOpenAiUsage } from './usage-openai.ts'
 const HINT = /"(?:usage"\s*:\s*\{|error"\s*:\s*[^n\s])|\[DONE\]|event: ?error/
 
 export class OpenAiChatEvents implements EventWatch {
+  readonly content = OPENAI_TEXT
   complete = false
   providerError: ProviderError | undefined
   readonly #usageChunk: 'Forward' | 'Strip'

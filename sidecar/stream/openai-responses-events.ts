@@ -1,5 +1,6 @@
 // Responses streams. One terminal event ends them and alone carries usage; an `error` event ends them too, and may be
 // followed by `response.failed`. OpenRouter sends no event names, so the type is then read from the JSON.
+import { RESPONSES_TEXT } from './content-bytes.ts'
 import type { EventWatch } from './event-watch.ts'
 import { memberFromEnd, parseJson } from './json-from-end.ts'
 import { type ProviderError, readProviderError } from './provider-error.ts'
@@ -14,6 +15,7 @@ const TERMINAL = /^response\.(?:completed|incomplete|failed)$/
 const LEADING_TYPE = /^\s*\{\s*"type"\s*:\s*"([^"\\]*)"/
 
 export class OpenAiResponsesEvents implements EventWatch {
+  readonly content = RESPONSES_TEXT
   complete = false
   providerError: ProviderError | undefined
   #usage: Usage | undefined

@@ -8,7 +8,9 @@
 // Rejected: looking for content instead ("has text or a tool call"), which would hold what a provider adds tomorrow; and
 // asking the readers' watches, which by design do not look at events that say nothing.
 import { anthropicError } from './anthropic-events.ts'
+import { chunkText, eventType, frameError } from './bedrock-events.ts'
 import { type AnswerKind, isMetered } from './create-body-reader.ts'
+import { type Frame, framesOf } from './eventstream-frame.ts'
 import { isGiven } from './gemini-events.ts'
 import { parseJson } from './json-from-end.ts'
 import { chatError } from './openai-chat-events.ts'
@@ -30,10 +32,13 @@ export interface Prelude {
 /** Undefined: nothing of this kind is ever held, its bytes are released as they come. JSON documents are held by their reader. */
 export function createPrelude({ dialect, operation, format }: AnswerKind): Prelude | undefined {
   if (!isMetered(operation)) return undefined
-  if (format === 'json-array') return operation === 'Chat' ? new StreamPrelude(judgeElements) : undefined
+  if (format === 'eventstream') return new StreamPrelude(judgeFrames)
+  if (format === 'json-array') {
+    return operation === 'Chat' ? new StreamPrelude((bytes) => judgeElements(bytes.toString('latin1'))) : undefined
+  }
   if (format !== 'events') return undefined
   const judge = JUDGES[dialect][operation]
-  return judge === undefined ? undefined : new StreamPrelude((text) => judgeEvents(text, judge))
+  return judge === undefined ? undefined : new StreamPrelude((bytes) => judgeEvents(bytes.toString('latin1'), judge))
 }
 
 type Judge = (event: SseEvent) => PreludeDecision
@@ -42,20 +47,22 @@ const JUDGES: Readonly<Record<AnswerKind['dialect'], { readonly [operation in An
   OpenAI: { Chat: judgeChat, Completions: judgeChat, Responses: judgeResponses },
   Anthropic: { Messages: judgeMessages },
   Gemini: { Chat: ({ data }) => judgeGemini(parseJson(data)) },
+  // Its streams are of frames.
+  Bedrock: {},
 }
 
 class StreamPrelude implements Prelude {
   events = 0
-  readonly #judgeEach: (text: string) => Iterable<PreludeDecision>
+  readonly #judgeEach: (bytes: Buffer) => Iterable<PreludeDecision>
   #decision: PreludeDecision = 'Hold'
 
-  constructor(judgeEach: (text: string) => Iterable<PreludeDecision>) {
+  constructor(judgeEach: (bytes: Buffer) => Iterable<PreludeDecision>) {
     this.#judgeEach = judgeEach
   }
 
   push(bytes: Buffer): PreludeDecision {
     if (this.#decision !== 'Hold') return this.#decision
-    for (const decision of this.#judgeEach(bytes.toString('latin1'))) {
+    for (const decision of this.#judgeEach(bytes)) {
       this.events++
       this.#decision = decision
       if (decision !== 'Hold') break
@@ -79,6 +86,10 @@ function* judgeElements(text: string): Generator<PreludeDecision> {
   const elements = parseJson(`[${text.replace(/^[\s,[]+/, '').replace(/[\s\]]+$/, '')}]`)
   if (Array.isArray(elements)) yield* elements.map(judgeGemini)
   else yield 'Content'
+}
+
+function* judgeFrames(bytes: Buffer): Generator<PreludeDecision> {
+  for (const frame of framesOf(bytes)) yield frame === undefined ? 'Content' : judgeFrame(frame)
 }
 
 const CHAT_CHUNK = new Set([
@@ -143,6 +154,27 @@ function isSilentCandidate(candidate: unknown): boolean {
   if (!isStartUp(candidate, GEMINI_CANDIDATE) || isGiven(finishReason)) return false
   if (!isAbsentOr(content, GEMINI_CONTENT)) return false
   return isAbsentOrEvery(members(content).parts, (part) => isStartUp(part, GEMINI_PART))
+}
+
+const BEDROCK_START = new Set(['role', 'p'])
+/** Nova's, in a chunk. */
+const NOVA_START = new Set(['messageStart'])
+
+function judgeFrame(frame: Frame): PreludeDecision {
+  if (frameError(frame) !== undefined) return 'Error'
+  switch (eventType(frame)) {
+    case 'messageStart':
+      return isStartUp(parseJson(frame.payload.toString()), BEDROCK_START) ? 'Hold' : 'Content'
+    case 'chunk':
+      return judgeInvoked(chunkText(frame))
+    default:
+      return 'Content'
+  }
+}
+
+/** The event of a model that was invoked: Anthropic's, Nova's, or one that nobody knows. */
+function judgeInvoked(data: string): PreludeDecision {
+  return isStartUp(parseJson(data), NOVA_START) ? 'Hold' : judgeMessages({ name: '', data })
 }
 
 /** An object with no members but those of `startUp` and such as say nothing. */

@@ -11,6 +11,7 @@
 // where name, usage and finish reason are. It cannot be stripped.
 // Rejected: parsing every event (1–2 µs each), a TransformStream, an event emitter.
 import type { BodyReader } from './body-reader.ts'
+import { contentBytes } from './content-bytes.ts'
 import type { EventWatch } from './event-watch.ts'
 import { parseJson } from './json-from-end.ts'
 import { type ProviderError, readProviderError } from './provider-error.ts'
@@ -31,6 +32,7 @@ export class SseReader implements BodyReader {
   #held: Buffer = EMPTY
   #heldBytes = 0
   #beganReading = false
+  #contentBytes = 0
   /** Both ends of what was passed on of an oversized event that is still coming. */
   #oversized: { head: string; tail: Buffer } | undefined
 
@@ -64,6 +66,10 @@ export class SseReader implements BodyReader {
     return this.#watch.usage()
   }
 
+  contentBytes(): number | undefined {
+    return this.#watch.content === 'Unmetered' ? undefined : this.#contentBytes
+  }
+
   providerError(): ProviderError | undefined {
     return this.#watch.providerError
   }
@@ -91,6 +97,7 @@ export class SseReader implements BodyReader {
       this.#watch.readOversized?.(readEvent(head), Buffer.concat([tail, bytes.subarray(0, at)]))
       this.#oversized = undefined
     }
+    this.#contentBytes += contentBytes(text, this.#watch.content)
     return this.#watch.wants(text) ? this.#readEvents(bytes, text, at) : bytes
   }
 

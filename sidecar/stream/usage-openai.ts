@@ -1,10 +1,11 @@
 // Usage as OpenAI and the servers that speak its dialect report it.
-import { boundedUsage, members, tokenCount, type Usage } from './usage.ts'
+import { boundedUsage, members, NO_TOKENS, tokenCount, type Usage } from './usage.ts'
 
 /**
  * Reads the `usage` object of Chat Completions, Completions and Embeddings (`prompt_tokens`, `completion_tokens`), of
  * Responses, Images and Audio (`input_tokens`, `output_tokens`), and of rerankers (`total_tokens` alone, or Cohere's
- * `billed_units`). Undefined without any count: audio billed by duration, rerankers billed by search.
+ * `billed_units`). Audio may be counted by its length instead (`{"type": "duration", "seconds": 9}`). Undefined without any
+ * count: rerankers billed by search.
  *
  * The prompt includes what came from and went to the cache, the completion includes reasoning. Except at xAI, which
  * reports reasoning beside the completion: the total tells which of the two it is.
@@ -14,7 +15,7 @@ export function readOpenAiUsage(object: unknown): Usage | undefined {
   const input = tokenCount(usage.prompt_tokens) ?? tokenCount(usage.input_tokens)
   const output = tokenCount(usage.completion_tokens) ?? tokenCount(usage.output_tokens)
   const total = tokenCount(usage.total_tokens)
-  if (input === undefined && output === undefined && total === undefined) return undefined
+  if (input === undefined && output === undefined && total === undefined) return readAudioUsage(usage.seconds)
 
   const outputTokens = output ?? 0
   const inputTokens = input ?? Math.max(0, (total ?? 0) - outputTokens)
@@ -30,4 +31,13 @@ export function readOpenAiUsage(object: unknown): Usage | undefined {
     outputTokens: reasoningBeside ? outputTokens + reasoningTokens : outputTokens,
     reasoningTokens,
   })
+}
+
+/**
+ * Reads a number of seconds: `usage.seconds` of a transcription, or the `duration` that others put beside its text. Rounded to the
+ * millisecond, so that what is charged stays a whole number. Undefined for anything else.
+ */
+export function readAudioUsage(seconds: unknown): Usage | undefined {
+  const audioMs = typeof seconds === 'number' ? tokenCount(Math.round(seconds * 1000)) : undefined
+  return audioMs === undefined ? undefined : { ...NO_TOKENS, audioMs }
 }

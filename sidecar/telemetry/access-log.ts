@@ -2,12 +2,13 @@
 //
 // In: RequestRecords. Out: lines on a sink that may be slow; see line-buffer.ts for what happens then. A line costs 1.4 µs
 // because it is put together by hand, a logger's 25 to 50. Rejected: a logger per request, and one write per line.
-// `tries` stands only where the line does not say it all: after failures, and where backends were passed over.
+// `tries` stands only where the line does not say it all: after failures, and where backends were passed over. So do the members that
+// tell of limits: where one refused the request, would have, or held tokens for it.
 import type { Usage } from '../stream/usage.ts'
 import { type AttemptRecord, wentWell } from './attempt-record.ts'
 import { createTimestamps, millis, quoted, usd } from './json-text.ts'
 import { createLineBuffer } from './line-buffer.ts'
-import type { RequestRecord } from './request-record.ts'
+import type { LimitedBy, RequestRecord } from './request-record.ts'
 
 export interface AccessLogOptions {
   /** Calls `done` when the bytes have been written, or cannot be. Called again only after that. */
@@ -34,6 +35,8 @@ export interface AccessLog {
 
 /** Names of resources and models have at most this many characters; what a client sends is cut to it. */
 const TEXT_MAX = 256
+/** Holds values of headers, which are the client's. */
+const LIMIT_KEY_MAX = 64
 
 const NO_USAGE =
   '"inputTokens":null,"cachedInputTokens":null,"cacheWriteTokens":null,"outputTokens":null,"reasoningTokens":null'
@@ -67,8 +70,24 @@ function accessLine(time: string, record: RequestRecord): string {
     `,"firstByteMs":${record.firstByteMs === undefined ? 'null' : millis(record.firstByteMs)}` +
     `,"durationMs":${millis(record.durationMs)},"bytesIn":${record.bytesIn},"bytesOut":${record.bytesOut}` +
     `,${record.usage === undefined ? NO_USAGE : tokens(record.usage)}` +
-    `,"costUsd":${record.costPicoUsd === undefined ? 'null' : `"${usd(record.costPicoUsd)}"`}${triesOf(record)}}\n`
+    `,"costUsd":${record.costPicoUsd === undefined ? 'null' : `"${usd(record.costPicoUsd)}"`}` +
+    `${limitsOf(record)}${triesOf(record)}}\n`
   )
+}
+
+/** Nothing for most requests. */
+function limitsOf({ limited, shadowed, warnings, reservedTokens }: RequestRecord): string {
+  const by = limited === undefined ? '' : limitedText(limited)
+  const held = reservedTokens === undefined ? '' : `,"reservedTokens":${reservedTokens}`
+  return `${by}${listText('shadow', shadowed)}${listText('warnings', warnings)}${held}`
+}
+
+function limitedText({ limit, key }: LimitedBy): string {
+  return `,"limit":${text(limit)},"limitKey":${key === '' ? 'null' : quoted(key, LIMIT_KEY_MAX)}`
+}
+
+function listText(name: string, texts: readonly string[]): string {
+  return texts.length === 0 ? '' : `,"${name}":[${texts.map((one) => quoted(one, TEXT_MAX)).join(',')}]`
 }
 
 /** A single attempt that went well is told by the line itself. */
@@ -96,15 +115,22 @@ function tryText(one: AttemptRecord, usage: string): string {
 function usageOf({ usage, costPicoUsd }: AttemptRecord): string {
   if (usage === undefined) return ''
   const cost = costPicoUsd === undefined ? 'null' : `"${usd(costPicoUsd)}"`
-  return `,"inputTokens":${usage.inputTokens},"outputTokens":${usage.outputTokens},"costUsd":${cost}`
+  return `,"inputTokens":${usage.inputTokens},"outputTokens":${usage.outputTokens}${rareOf(usage)},"costUsd":${cost}`
 }
 
 function tokens(usage: Usage): string {
   return (
     `"inputTokens":${usage.inputTokens},"cachedInputTokens":${usage.cachedInputTokens}` +
     `,"cacheWriteTokens":${usage.cacheWriteTokens},"outputTokens":${usage.outputTokens}` +
-    `,"reasoningTokens":${usage.reasoningTokens}`
+    `,"reasoningTokens":${usage.reasoningTokens}${rareOf(usage)}`
   )
+}
+
+/** Nothing for most answers. */
+function rareOf({ estimated, images, audioMs }: Usage): string {
+  const made = images === undefined ? '' : `,"images":${images}`
+  const heard = audioMs === undefined ? '' : `,"audioMs":${audioMs}`
+  return `${estimated === true ? ',"estimated":true' : ''}${made}${heard}`
 }
 
 /** A word of our own vocabulary, which needs no escaping. */

@@ -3,18 +3,27 @@
 //
 // Usage and cost belong to the attempt, not to the request: a stream that failed before its first content may have been
 // billed, at another provider's price than the one that answered in the end.
-import type { PriceConfig, RetryReason } from '../../contract/sidecar-config.ts'
+import type { PriceConfig } from '../../contract/limit-config.ts'
+import type { RetryReason } from '../../contract/sidecar-config.ts'
 import type { Model } from '../config/runtime.ts'
 import type { FailureCode } from '../errors.ts'
 import type { Obstacle } from '../request/plan.ts'
 import type { CircuitState } from '../standing/circuit-breaker.ts'
 import type { Usage } from '../stream/usage.ts'
+import type { PricedModels } from './cost.ts'
 
 /** `Answered`: the provider's own answer, whatever its status; with a `reason` it was an error that counts against the provider. */
 export type AttemptOutcome = 'Answered' | 'Skipped' | FailureCode
 
 /** Why a backend was passed over, as a word that programs may compare. */
-export type SkipWord = Obstacle['kind'] | 'RetryBudgetSpent' | 'RetryAfterTooLong' | 'NoTimeLeft'
+export type SkipWord =
+  | Obstacle['kind']
+  | 'RetryBudgetSpent'
+  | 'RetryAfterTooLong'
+  | 'NoTimeLeft'
+  | 'LimitReached'
+  | 'BudgetExhausted'
+  | 'PriceUnknown'
 
 export interface AttemptRecord {
   /** Provider id. */
@@ -46,13 +55,15 @@ export interface AttemptRecord {
   usage: Usage | undefined
   /** Of its model; undefined when it is unknown. */
   price: PriceConfig | undefined
+  /** Of its provider: an answer may say that another model took part. */
+  models?: PricedModels
   /** Worked out when the request ends; undefined when usage or price is unknown. Integer, 1e-12 USD. */
   costPicoUsd: number | undefined
 }
 
 /** The backend of an attempt, how its provider was doing, and why it was chosen or passed over. */
 export interface ChosenBackend {
-  provider: { readonly id: string }
+  provider: { readonly id: string; readonly models?: PricedModels }
   model: Model | undefined
   circuit: CircuitState
   why: string
@@ -95,6 +106,7 @@ function attempt(
     why,
     usage: undefined,
     price: model?.price,
+    ...(provider.models !== undefined && { models: provider.models }),
     costPicoUsd: undefined,
   }
 }
@@ -109,16 +121,4 @@ export function finishAttempt(record: AttemptRecord, outcome: 'Answered' | Failu
 /** Whether it took from the provider what it was asked for: everything else is worth telling. */
 export function wentWell({ outcome, reason, status }: AttemptRecord): boolean {
   return outcome === 'Answered' && reason === undefined && status < 400
-}
-
-/** Exact as long as it is less than 2^53 pico-USD, which is 9,007 USD. Undefined when usage or price is unknown. */
-export function costPicoUsd(usage: Usage | undefined, price: PriceConfig | undefined): number | undefined {
-  if (usage === undefined || price === undefined) return undefined
-  const uncached = Math.max(0, usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens)
-  return (
-    uncached * price.inputPicoUsd +
-    usage.cachedInputTokens * price.cachedInputPicoUsd +
-    usage.cacheWriteTokens * price.cacheWritePicoUsd +
-    usage.outputTokens * price.outputPicoUsd
-  )
 }

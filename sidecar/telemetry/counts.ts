@@ -3,6 +3,8 @@ import { FAILURES, type FailureCode } from '../errors.ts'
 
 export interface Counts {
   inFlight: number
+  /** Requests; also the number of the last one. */
+  ended: number
   failures: Record<FailureCode, number>
   costUnknown: number
   usageMissing: number
@@ -18,6 +20,7 @@ export const FAILURE_CODES = Object.keys(FAILURES) as FailureCode[]
 export function createCounts(): Counts {
   return {
     inFlight: 0,
+    ended: 0,
     failures: Object.fromEntries(FAILURE_CODES.map((code) => [code, 0])) as Record<FailureCode, number>,
     costUnknown: 0,
     usageMissing: 0,

@@ -69,6 +69,12 @@ export function registerRequests(registry: Registry, counts: Counts, series: Ser
     collect: () => [unlabelled(counts.costUnknown)],
   })
   registerSampled(registry, {
+    name: 'outrigger_requests_unpriced_total',
+    help: 'Requests whose cost is unknown, where it arose: the price is unknown, or a generation told no usage.',
+    type: 'counter',
+    collect: () => unpricedSamples(series),
+  })
+  registerSampled(registry, {
     name: 'outrigger_usage_missing_total',
     help: 'Generations that succeeded and told no usage.',
     type: 'counter',
@@ -169,6 +175,12 @@ function* tokenSamples(series: Series): Iterable<Sample> {
 function* costSamples(series: Series): Iterable<Sample> {
   for (const target of series.targets()) {
     if (target.costPicoUsd !== undefined) yield { labels: targetLabels(target), value: target.costPicoUsd / PICO }
+  }
+}
+
+function* unpricedSamples(series: Series): Iterable<Sample> {
+  for (const target of series.targets()) {
+    if (target.provider !== '') yield { labels: targetLabels(target), value: target.unpriced }
   }
 }
 

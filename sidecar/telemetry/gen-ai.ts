@@ -18,6 +18,7 @@ const PROVIDER_NAMES: Record<ProviderType, string> = {
   AzureOpenAI: 'azure.ai.openai',
   Anthropic: 'anthropic',
   Gemini: 'gcp.gemini',
+  Bedrock: 'aws.bedrock',
   OpenAICompatible: 'openai_compatible',
 }
 

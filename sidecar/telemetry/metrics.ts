@@ -6,6 +6,7 @@
 // costs count where they arose, attempt by attempt. Counting does no I/O, allocates two lookup keys and takes well under 1 µs.
 import { Registry } from 'prom-client'
 import type { ProviderType } from '../../contract/sidecar-config.ts'
+import type { RowReport } from '../limits/row-counts.ts'
 import type { Usage } from '../stream/usage.ts'
 import { registerAttempts, registerStandings } from './attempt-families.ts'
 import type { AttemptRecord } from './attempt-record.ts'
@@ -15,14 +16,18 @@ import { registerConfig, registerGenAi, registerRequests, registerSurroundings, 
 import { genAiOperationName, genAiProviderName } from './gen-ai.ts'
 import { createGenAiHistograms, type GenAiHistograms, type GenAiSeries } from './gen-ai-series.ts'
 import { observe } from './histogram.ts'
+import { registerLimits } from './limit-families.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 import type { RequestRecord } from './request-record.ts'
 import { createSeries, type Series, type TargetSeries } from './series.ts'
 import type { AdoptedConfig } from './targets.ts'
+import { lacksUsage, noteUnpriced } from './unpriced.ts'
 
 type ProviderTypes = ReadonlyMap<string, ProviderType>
 
 export interface MetricsOptions extends Surroundings {
+  /** Of the limits and budgets in force. */
+  limits(): readonly RowReport[]
   /** Label sets of requests, tokens and costs. Default 2000. */
   seriesMax?: number
   /** Providers whose attempts are counted by name. Default 200. */
@@ -54,6 +59,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   registerRequests(registry, counts, series)
   registerAttempts(registry, attempts)
   registerStandings(registry, options.standings)
+  registerLimits(registry, options.limits)
   registerConfig(registry, counts)
   registerGenAi(registry, genAi)
   registerSurroundings(registry, options)
@@ -66,6 +72,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     requestEnded(record) {
       counts.inFlight--
+      counts.ended++
       countRequest(counts, series, record)
       attempts.count(record.tries)
       observeGenAi(genAi, providerTypes, record)
@@ -94,7 +101,10 @@ function countRequest(counts: Counts, series: Series, record: RequestRecord): vo
   const target = series.target(record.route ?? '', record.rule ?? '', record.provider, record.model)
   series.outcome(target, record.operation, record.status, record.fault).count++
   if (record.failure !== undefined) counts.failures[record.failure]++
-  if (record.usage === undefined && mustHaveUsage(record)) counts.usageMissing++
+  if (lacksUsage(record)) {
+    counts.usageMissing++
+    noteUnpriced(target, counts.ended)
+  }
   for (const used of usedBy(record)) {
     if (used.usage === undefined) continue
     const here = used.provider === record.provider && used.model === record.model
@@ -114,23 +124,10 @@ function countUsage(counts: Counts, target: TargetSeries, { usage, costPicoUsd }
   target.cacheWriteTokens += usage.cacheWriteTokens
   target.outputTokens += usage.outputTokens
   target.reasoningTokens += usage.reasoningTokens
-  if (costPicoUsd === undefined) counts.costUnknown++
-  else target.costPicoUsd = (target.costPicoUsd ?? 0) + costPicoUsd
-}
-
-/** A generation that went well and told no usage escapes budgets, so it is counted. Reading a stored answer is none. */
-function mustHaveUsage(record: RequestRecord): boolean {
-  if (record.fault !== undefined || record.status >= 300 || record.method !== 'POST' || record.provider === '')
-    return false
-  switch (record.operation) {
-    case 'Chat':
-    case 'Completions':
-    case 'Responses':
-    case 'Messages':
-    case 'Embeddings':
-      return true
-    default:
-      return false
+  if (costPicoUsd !== undefined) target.costPicoUsd = (target.costPicoUsd ?? 0) + costPicoUsd
+  else {
+    counts.costUnknown++
+    noteUnpriced(target, counts.ended)
   }
 }
 

@@ -10,11 +10,9 @@ export interface ProviderReport {
   provider: string
   /** Attempts under way. */
   inFlight: number
-  /** Milliseconds, a running average that follows peaks; 0 while nothing was measured. */
-  timeToFirstByteMs: number
   /** Of the active checks; undefined where none is configured, or none has come to a result. */
   health: HealthReport | undefined
-  /** Those that were used since the provider was configured. */
+  /** One for each operation that was used since the provider was configured. */
   circuits: readonly CircuitReport[]
   /** Retries that its budget did not allow, since the start. */
   retriesDenied: number
@@ -36,6 +34,8 @@ export interface CircuitReport {
   forMs: number
   /** Until the next probe may go; undefined unless it is open. */
   leftMs: number | undefined
+  /** Milliseconds, a running average that follows peaks; 0 while nothing was measured. */
+  timeToFirstByteMs: number
   /** Times it opened, since the start. */
   opened: number
   /** Why it is not closed; '' when it is. */

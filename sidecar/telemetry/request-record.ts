@@ -1,16 +1,27 @@
 // What one request left behind: filled in while it is handled, handed to metrics and access log exactly once at its end.
-import type { Dialect, Operation, PriceConfig } from '../../contract/sidecar-config.ts'
+import type { PriceConfig } from '../../contract/limit-config.ts'
+import type { Dialect, Operation } from '../../contract/sidecar-config.ts'
 import type { FailureCode, FaultDomain } from '../errors.ts'
+import type { Grant } from '../limits/grant.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { CircuitState } from '../standing/circuit-breaker.ts'
 import type { Usage } from '../stream/usage.ts'
-import { type AttemptRecord, costPicoUsd, finishAttempt } from './attempt-record.ts'
+import { type AttemptRecord, finishAttempt } from './attempt-record.ts'
+import { costPicoUsd } from './cost.ts'
 
 /**
  * Backends that were passed over and are told; a route bounds the attempts that are sent to ten, so that there are sixteen tries
  * at most. What was sent is never left out: its usage counts.
  */
 const SKIPPED_MAX = 6
+
+/** The limit or budget that refused a request. */
+export interface LimitedBy {
+  /** Its id in the document: `route:shop/chat/fast/rpm`. */
+  limit: string
+  /** The values that it kept this count for, as text for people; '' where it keeps one for all. The access log cuts it short. */
+  key: string
+}
 
 export interface RequestRecord {
   /** Also sent as `x-outrigger-request-id`. */
@@ -60,7 +71,18 @@ export interface RequestRecord {
   price: PriceConfig | undefined
   /** Undefined when usage or price is unknown. Integer, 1e-12 USD. */
   costPicoUsd: number | undefined
+  /** Undefined unless a limit or budget is why it was refused. */
+  limited: LimitedBy | undefined
+  /** Ids of the limits and budgets in shadow mode that would have refused it. */
+  shadowed: readonly string[]
+  /** Of budgets that have passed one: `route:shop/chat/fast/month 80 %`. */
+  warnings: readonly string[]
+  /** Input and output that limits held for the last attempt before it was sent; undefined where none counts tokens. Usage settles it. */
+  reservedTokens: number | undefined
 }
+
+/** Shared, so that a request without any costs nothing. */
+const NONE: readonly string[] = Object.freeze([])
 
 /** `nowMs` on the monotonic clock. */
 export function createRecord(requestId: string, method: string, nowMs: number): RequestRecord {
@@ -93,6 +115,10 @@ export function createRecord(requestId: string, method: string, nowMs: number): 
     usage: undefined,
     price: undefined,
     costPicoUsd: undefined,
+    limited: undefined,
+    shadowed: NONE,
+    warnings: NONE,
+    reservedTokens: undefined,
   }
 }
 
@@ -102,6 +128,13 @@ export function noteRequest(record: RequestRecord, request: DecodedRequest): voi
   record.stream = request.stream
   record.requestedModel = request.model
   record.bytesIn = request.body.length
+}
+
+/** What its limits told besides the go-ahead. */
+export function noteGrant(record: RequestRecord, { warnings, shadowed }: Pick<Grant, 'warnings' | 'shadowed'>): void {
+  if (shadowed.length > 0) record.shadowed = [...new Set([...record.shadowed, ...shadowed.map(({ row }) => row.id)])]
+  if (warnings.length === 0) return
+  record.warnings = [...new Set([...record.warnings, ...warnings.map(({ row, percent }) => `${row.id} ${percent} %`)])]
 }
 
 /** An attempt that is about to be sent: from here on the request is where it went. */
@@ -139,7 +172,7 @@ export function finishRecord(record: RequestRecord, nowMs: number, bytesOut: num
     if (attempt.outcome === 'Skipped') continue
     // Whoever broke the request off need not know of its attempt.
     finishAttempt(attempt, record.failure ?? 'Answered', nowMs)
-    attempt.costPicoUsd = costPicoUsd(attempt.usage, attempt.price)
+    attempt.costPicoUsd = costPicoUsd(attempt.usage, attempt.price, attempt.models)
     copyAttempt(record, attempt)
   }
 }

@@ -6,11 +6,12 @@
 import type { Operation } from '../../contract/sidecar-config.ts'
 import type { FaultDomain } from '../errors.ts'
 import { type KnownTarget, type Target, targetKey } from './targets.ts'
+import type { UnpricedCount } from './unpriced.ts'
 
 /** Beyond this many, targets get their series with their first request: 512 models × 16 providers would be all zeros. */
 const INITIAL_TARGETS_MAX = 200
 
-export interface TargetSeries extends Target {
+export interface TargetSeries extends Target, UnpricedCount {
   inputTokens: number
   cachedInputTokens: number
   cacheWriteTokens: number
@@ -117,6 +118,8 @@ function createTarget(route: string, rule: string, provider: string, model: stri
     outputTokens: 0,
     reasoningTokens: 0,
     costPicoUsd: undefined,
+    unpriced: 0,
+    unpricedRequest: 0,
     outcomes: new Map(),
   }
 }

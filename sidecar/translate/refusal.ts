@@ -8,43 +8,101 @@
 // Messages come from the table in errors.ts and name no host, path or key.
 import type { Dialect, Operation } from '../../contract/sidecar-config.ts'
 import type { Refusal } from '../errors.ts'
+import { writeFrame } from '../stream/eventstream-frame.ts'
 
 /** What the dialects call an HTTP status. */
 interface StatusWords {
   openAi: string
   anthropic: string
   gemini: string
+  bedrock: string
 }
 
-// Anthropic's Python SDK picks the class of an in-stream error by its type alone, Google's users branch on the status
-// word; the HTTP status decides everywhere else.
+// Anthropic's Python SDK picks the class of an in-stream error by its type alone, and Amazon's of every error, Google's users
+// branch on the status word; the HTTP status decides everywhere else.
 const WORDS: Partial<Record<number, StatusWords>> = {
-  401: { openAi: 'authentication_error', anthropic: 'authentication_error', gemini: 'UNAUTHENTICATED' },
-  403: { openAi: 'permission_error', anthropic: 'permission_error', gemini: 'PERMISSION_DENIED' },
-  404: { openAi: 'invalid_request_error', anthropic: 'not_found_error', gemini: 'NOT_FOUND' },
-  408: { openAi: 'timeout_error', anthropic: 'timeout_error', gemini: 'DEADLINE_EXCEEDED' },
-  413: { openAi: 'invalid_request_error', anthropic: 'request_too_large', gemini: 'INVALID_ARGUMENT' },
-  429: { openAi: 'rate_limit_error', anthropic: 'rate_limit_error', gemini: 'RESOURCE_EXHAUSTED' },
-  499: { openAi: 'invalid_request_error', anthropic: 'invalid_request_error', gemini: 'CANCELLED' },
-  500: { openAi: 'server_error', anthropic: 'api_error', gemini: 'INTERNAL' },
-  503: { openAi: 'server_error', anthropic: 'overloaded_error', gemini: 'UNAVAILABLE' },
-  504: { openAi: 'server_error', anthropic: 'timeout_error', gemini: 'DEADLINE_EXCEEDED' },
+  401: {
+    openAi: 'authentication_error',
+    anthropic: 'authentication_error',
+    gemini: 'UNAUTHENTICATED',
+    bedrock: 'AccessDeniedException',
+  },
+  403: {
+    openAi: 'permission_error',
+    anthropic: 'permission_error',
+    gemini: 'PERMISSION_DENIED',
+    bedrock: 'AccessDeniedException',
+  },
+  404: {
+    openAi: 'invalid_request_error',
+    anthropic: 'not_found_error',
+    gemini: 'NOT_FOUND',
+    bedrock: 'ResourceNotFoundException',
+  },
+  408: {
+    openAi: 'timeout_error',
+    anthropic: 'timeout_error',
+    gemini: 'DEADLINE_EXCEEDED',
+    bedrock: 'ModelTimeoutException',
+  },
+  413: {
+    openAi: 'invalid_request_error',
+    anthropic: 'request_too_large',
+    gemini: 'INVALID_ARGUMENT',
+    bedrock: 'ValidationException',
+  },
+  429: {
+    openAi: 'rate_limit_error',
+    anthropic: 'rate_limit_error',
+    gemini: 'RESOURCE_EXHAUSTED',
+    bedrock: 'ThrottlingException',
+  },
+  499: {
+    openAi: 'invalid_request_error',
+    anthropic: 'invalid_request_error',
+    gemini: 'CANCELLED',
+    bedrock: 'ValidationException',
+  },
+  500: { openAi: 'server_error', anthropic: 'api_error', gemini: 'INTERNAL', bedrock: 'InternalServerException' },
+  503: {
+    openAi: 'server_error',
+    anthropic: 'overloaded_error',
+    gemini: 'UNAVAILABLE',
+    bedrock: 'ServiceUnavailableException',
+  },
+  504: {
+    openAi: 'server_error',
+    anthropic: 'timeout_error',
+    gemini: 'DEADLINE_EXCEEDED',
+    bedrock: 'ModelTimeoutException',
+  },
 }
 const OTHER_CALLER_FAULT: StatusWords = {
   openAi: 'invalid_request_error',
   anthropic: 'invalid_request_error',
   gemini: 'INVALID_ARGUMENT',
+  bedrock: 'ValidationException',
 }
-const OTHER_SERVER_FAULT: StatusWords = { openAi: 'server_error', anthropic: 'api_error', gemini: 'UNAVAILABLE' }
+const OTHER_SERVER_FAULT: StatusWords = {
+  openAi: 'server_error',
+  anthropic: 'api_error',
+  gemini: 'UNAVAILABLE',
+  bedrock: 'ModelErrorException',
+}
 
-/** The body of an answer that is nothing but this refusal; its status is `refusal.failure.status`. */
+/**
+ * The body of an answer that is nothing but this refusal; its status is `refusal.failure.status`. `headers` are those that the
+ * dialect has besides: name, value, …
+ */
 export function refusalBody(
   dialect: Dialect,
   refusal: Refusal,
   requestId: string,
-): { contentType: string; body: Buffer } {
+): { contentType: string; headers: string[]; body: Buffer } {
+  // Amazon's SDKs find the error's class nowhere else.
+  const headers = dialect === 'Bedrock' ? ['x-amzn-errortype', words(refusal).bedrock] : []
   // js-genai and openai-node read an error as JSON only under this type.
-  return { contentType: 'application/json', body: encode(errorObject(dialect, refusal, requestId)) }
+  return { contentType: 'application/json', headers, body: encode(errorObject(dialect, refusal, requestId)) }
 }
 
 /**
@@ -55,6 +113,7 @@ export function refusalBody(
 export function refusalEvent(dialect: Dialect, operation: Operation, refusal: Refusal, requestId: string): Buffer {
   const error = errorObject(dialect, refusal, requestId)
   if (dialect === 'Gemini') return encode(error)
+  if (dialect === 'Bedrock') return exceptionFrame(refusal, encode(error))
   if (dialect === 'Anthropic') return encode(error, 'event: error\ndata: ', '\n\n')
   if (operation !== 'Responses') return encode(error, 'data: ', '\n\n')
   // Documented flat, recorded nested: Node's SDK raises on the name, Python's on the `error` member.
@@ -73,9 +132,38 @@ function errorObject(dialect: Dialect, refusal: Refusal, requestId: string): obj
         error: { type: words(refusal).anthropic, message: refusal.message },
         request_id: requestId,
       }
+    case 'Bedrock':
+      return { message: refusal.message }
     case 'Gemini':
-      return { error: { code: refusal.failure.status, message: refusal.message, status: words(refusal).gemini } }
+      return { error: geminiError(refusal) }
   }
+}
+
+/** When to try again stands in the body: Google's API has no header for it. */
+function geminiError(refusal: Refusal): object {
+  const { failure, message, retryAfterMs } = refusal
+  const error = { code: failure.status, message, status: words(refusal).gemini }
+  if (failure.status !== 429 || retryAfterMs === undefined) return error
+  const retryDelay = `${Math.ceil(retryAfterMs) / 1000}s`
+  return { ...error, details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay }] }
+}
+
+/** Those that every stream of Bedrock's may hold. */
+const STREAM_EXCEPTIONS: ReadonlySet<string> = new Set([
+  'internalServerException',
+  'serviceUnavailableException',
+  'throttlingException',
+  'validationException',
+])
+
+function exceptionFrame(refusal: Refusal, payload: Buffer): Buffer {
+  const type = words(refusal).bedrock.replace(/^./, (first) => first.toLowerCase())
+  const headers = {
+    ':exception-type': STREAM_EXCEPTIONS.has(type) ? type : 'modelStreamErrorException',
+    ':content-type': 'application/json',
+    ':message-type': 'exception',
+  }
+  return writeFrame(headers, payload)
 }
 
 function openAiError(refusal: Refusal): { message: string; type: string; param: null; code: string } {

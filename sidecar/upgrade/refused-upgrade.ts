@@ -23,7 +23,7 @@ export interface RefusedUpgrade {
   note(status: number, rawHeaders: readonly string[], body: Buffer): void
 }
 
-/** Resolves when the answer is on its way, or the client has left. */
+/** Resolves when the answer is on its way, or nobody is there to get it. */
 export async function relayRefusedUpgrade({
   response,
   socket,
@@ -33,9 +33,10 @@ export async function relayRefusedUpgrade({
   note,
 }: RefusedUpgrade): Promise<void> {
   const body = scrubber.bytes(await readBody(response, bodyMs))
-  if (!socket.writable) return
   const status = response.statusCode ?? 502
+  // Also for a client that has left: the key is not its own.
   note(status, response.rawHeaders, body)
+  if (!socket.writable) return
   record.status = status
   record.fault = faultOfStatus(status)
   const headers = headersForClient(response, record, scrubber)

@@ -6,9 +6,10 @@ import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:h
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ProxyServer } from 'http-proxy'
+import type { Allowance, Reservation } from '../attempt/allowance.ts'
 import { noteCredential } from '../attempt/attempt.ts'
-import { isOurMatter, keyRefused, nobodyAsked } from '../attempt/attempts.ts'
 import { type FailedAttempt, failedByAnswer } from '../attempt/failed-attempt.ts'
+import { isOurMatter, keyRefused, nobodyAsked } from '../attempt/our-refusals.ts'
 import { type Taken, Turns } from '../attempt/turns.ts'
 import { Refusal } from '../errors.ts'
 import type { Deps } from '../handle.ts'
@@ -103,31 +104,36 @@ export class Upgrades implements Drainable {
   }
 
   async #join(upgrade: Upgrade): Promise<void> {
-    const onward = this.#prepare(upgrade)
+    const onward = await this.#prepare(upgrade)
     // Loaded with the first upgrade: most pods never see one, and it is 2 MB.
     const { createProxyServer } = await import('http-proxy')
     if (!upgrade.socket.destroyed) joinThrough(createProxyServer({}), upgrade, onward)
   }
 
   /** Writes the provider's request over the client's, which http-proxy sends on. Throws Refusal. */
-  #prepare(upgrade: Upgrade): Onward {
-    const { message, requestHead, record } = upgrade
+  async #prepare(upgrade: Upgrade): Promise<Onward> {
+    const { message, requestHead, socket, record } = upgrade
     const { deps, upstream, standings, random, now } = this.#options
     gate(requestHead, deps.allowed)
     const adopted = deps.current()
     if (adopted === undefined) throw new Refusal('not_configured')
-    const request = decode(requestHead, EMPTY, adopted.runtime.editedFields)
+    const request = decode(requestHead, EMPTY, adopted.runtime.readFields)
     noteRequest(record, request)
     const choice = route(adopted.runtime, request)
     record.route = choice.route
     record.rule = choice.rule
+    const allowance = await deps.admit(choice, request, record)
+    atClose(socket, () => allowance.release())
     const turns = new Turns({ choice, request, record, credentials: adopted.credentials, standings, random, now })
-    const taken = takeFirst(turns)
-    if (taken === undefined) throw nobodyAsked(turns.obstacles, now())
+    const first = await takeFirst(turns, allowance)
+    if (first === undefined) throw allowance.refusal() ?? nobodyAsked(turns.obstacles, now())
+    const { taken, reserved } = first
     const { attempt, credential } = taken
     const { provider } = attempt
     this.#endAtClose(upgrade, taken)
+    atClose(socket, () => reserved.settle(taken.record))
     const { target, headers } = prepareUpgrade(request, attempt)
+    credential.standing?.used(standingName(attempt.model), now())
     message.url = target
     message.headers = headersOf(`host: ${provider.base.authority}\r\n${headers}${credential.headerLine()}`)
     const note: Onward['note'] = (status, rawHeaders, body) => {
@@ -156,16 +162,37 @@ export class Upgrades implements Drainable {
     return failed
   }
 
-  /** Before the record is closed, which sums its attempts up. */
+  /** The record sums its attempts up when it is closed. */
   #endAtClose(upgrade: Upgrade, { standing, permit }: Taken): void {
-    upgrade.socket.prependOnceListener('close', () => standing.end(permit, verdictOf(upgrade), this.#options.now()))
+    atClose(upgrade.socket, () => {
+      const { status, failure } = upgrade.record
+      const nowMs = this.#options.now()
+      // By the client, which has no word yet, or by us.
+      if (status === 0 || failure === 'provider_first_byte_timeout') standing.gaveUp(permit, nowMs)
+      standing.end(permit, verdictOf(upgrade), nowMs)
+    })
   }
 }
 
-function takeFirst(turns: Turns): Taken | undefined {
+/** Before the record is closed; at once where the client has left while a limit was asked. */
+function atClose(socket: Socket, end: () => void): void {
+  if (socket.destroyed) end()
+  else socket.prependOnceListener('close', end)
+}
+
+async function takeFirst(
+  turns: Turns,
+  allowance: Allowance,
+): Promise<{ taken: Taken; reserved: Reservation } | undefined> {
   for (let turn = turns.next(); turn !== undefined; turn = turns.next()) {
+    const reserved = await allowance.reserve(turn.seat.backend)
+    if (typeof reserved === 'string') {
+      turns.passOver(turn, reserved)
+      continue
+    }
     const taken = turns.take(turn)
-    if (taken !== undefined) return taken
+    if (taken !== undefined) return { taken, reserved }
+    reserved.settle('Unsent')
   }
   return undefined
 }

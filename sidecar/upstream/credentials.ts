@@ -78,15 +78,13 @@ export class Credentials {
     return this.of(provider)[0]?.headerLine()
   }
 
-  /** By weight among those in use. One that we let cool down on our own guess is better than none. */
+  /** By weight among those in use. One that we let cool down on our own guess is better than none. Takes nothing. */
   pick(provider: Provider, model: Model | undefined, nowMs: number, random: () => number): Credential | NoCredential {
     if (provider.config.credentials.length === 0) return NO_CREDENTIAL
     const all = this.of(provider)
     const name = standingName(model)
     const inUse = all.filter(({ standing }) => standing?.blocked(name, nowMs) === undefined)
-    const picked = pickWeighted(inUse, random) ?? guessed(all, name, nowMs)
-    picked?.standing?.picked(name, nowMs)
-    return picked ?? lacking(all, name, nowMs)
+    return pickWeighted(inUse, random) ?? guessed(all, name, nowMs) ?? lacking(all, name, nowMs)
   }
 
   /** Undefined when one is in use. */

@@ -5,7 +5,8 @@
 // and a key that was refused must not take its provider down. Waiting in vain for a connection because requests use all of them says
 // nothing either way. It costs no tokens: what the answer says is read and dropped.
 // The first check follows adoption within a second; then one per interval, each moved by up to a tenth, so that the sidecars of a
-// cluster do not ask at the same moment. A provider that is adopted again with the same base URL and check goes on as it was.
+// cluster do not ask at the same moment. A provider that is adopted again with the same base URL and check goes on as it was; of one
+// that is no longer checked nothing is known.
 import type { HealthCheckConfig, TimeoutsConfig } from '../../contract/sidecar-config.ts'
 import type { Provider } from '../config/runtime.ts'
 import type { Refusal } from '../errors.ts'
@@ -25,7 +26,7 @@ export type StartTimer = (run: () => void, delayMs: number) => () => void
 
 export interface HealthCheckOptions {
   upstream: Pick<Upstream, 'send'>
-  standingOf(provider: Provider): Pick<ProviderStanding, 'setHealth'>
+  standingOf(provider: Provider): Pick<ProviderStanding, 'setHealth' | 'forgetHealth'>
   /** `name: value\r\n`, '' for a provider that wants no key, undefined while none can be used: then none is sent. */
   credentialLine(provider: Provider): string | undefined
   /** Monotonic milliseconds. */
@@ -55,11 +56,19 @@ export class HealthChecks {
       this.#byIdentity.set(identity, before.get(identity)?.goOnWith(provider) ?? this.#started(provider, healthCheck))
     }
     for (const [identity, check] of before) if (!this.#byIdentity.has(identity)) check.close()
+    this.#forgetUnchecked([...before.values()])
   }
 
   close(): void {
     for (const check of this.#byIdentity.values()) check.close()
     this.#byIdentity.clear()
+  }
+
+  /** Those that are no longer checked at all. Where only the check is another, the result of the last one stands until it has its own. */
+  #forgetUnchecked(before: readonly HealthCheck[]): void {
+    const standingOf = ({ provider }: HealthCheck) => this.#options.standingOf(provider)
+    const checked = new Set([...this.#byIdentity.values()].map(standingOf))
+    for (const standing of before.map(standingOf)) if (!checked.has(standing)) standing.forgetHealth()
   }
 
   #started(provider: Provider, config: HealthCheckConfig): HealthCheck {
@@ -90,6 +99,10 @@ class HealthCheck {
 
   start(): void {
     this.#schedule(this.#options.random() * Math.min(FIRST_WITHIN_MS, this.#config.intervalMs))
+  }
+
+  get provider(): Provider {
+    return this.#provider
   }
 
   /** The same provider, of a newer configuration. */

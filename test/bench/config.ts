@@ -10,6 +10,8 @@ export function benchConfig(baseURL: string): SidecarConfig {
     cachedInputPicoUsd: 25_000,
     cacheWritePicoUsd: 250_000,
     outputPicoUsd: 2_000_000,
+    reasoningPicoUsd: 2_000_000,
+    tiers: [],
   }
   return {
     format: CONFIG_FORMAT,
@@ -28,6 +30,7 @@ export function benchConfig(baseURL: string): SidecarConfig {
         connections: { max: 256, idleMs: 60_000 },
         circuitBreaker: CIRCUIT_BREAKER,
         retryBudget: RETRY_BUDGET,
+        limits: [],
         tls: {},
       },
     ],
@@ -35,6 +38,8 @@ export function benchConfig(baseURL: string): SidecarConfig {
       {
         id: 'default/chat',
         workloads: { matchLabels: {}, matchExpressions: [] },
+        limits: [],
+        budgets: [],
         rules: [
           {
             name: 'embeddings',
@@ -43,6 +48,9 @@ export function benchConfig(baseURL: string): SidecarConfig {
             balance: 'Weighted',
             retry: RETRY,
             panicPercent: 0,
+            limits: [],
+            budgets: [],
+            unknownPrice: 'Reject',
             timeouts: {},
             defaults: [],
             overrides: [],
@@ -54,6 +62,9 @@ export function benchConfig(baseURL: string): SidecarConfig {
             balance: 'Weighted',
             retry: RETRY,
             panicPercent: 0,
+            limits: [],
+            budgets: [],
+            unknownPrice: 'Reject',
             timeouts: {},
             defaults: [],
             overrides: [],

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { flagHelp, parseFlags, UsageError } from '../../cli/flags.ts'
-import { COMPILE_FLAGS, EXPLAIN_FLAGS, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS } from '../../cli/settings.ts'
+import { COMPILE_FLAGS, EXPLAIN_FLAGS, MOCK_FLAGS, RUN_FLAGS, SERVE_FLAGS, USAGE_FLAGS } from '../../cli/settings.ts'
 
 function parsed(argv: readonly string[], env: Record<string, string> = {}) {
   return parseFlags(RUN_FLAGS, argv, env, 'WithFiles')
@@ -26,6 +26,8 @@ test('without flags and variables every setting has its default', () => {
       requestTimeout: 300_000,
       drainTimeout: 30_000,
       streamKeepAlive: 15_000,
+      storeTimeout: 20,
+      onStoreFailure: 'LocalShare',
       logLevel: 'info',
       accessLog: 'on',
       namespace: 'default',
@@ -56,7 +58,7 @@ test.each(GIVEN)('takes %s', (_, argv, env, expected) => {
 })
 
 test('every flag has a variable', () => {
-  for (const table of [RUN_FLAGS, SERVE_FLAGS, COMPILE_FLAGS, EXPLAIN_FLAGS, MOCK_FLAGS]) {
+  for (const table of [RUN_FLAGS, SERVE_FLAGS, COMPILE_FLAGS, EXPLAIN_FLAGS, MOCK_FLAGS, USAGE_FLAGS]) {
     for (const [name, flag] of Object.entries(table)) {
       const variable = `OUTRIGGER_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
       const { settings } = parseFlags({ [name]: flag }, [], { [variable]: flag.default })
@@ -107,6 +109,19 @@ test('words that are no files stand apart, and a flag may have a letter', () => 
   expect(given()).toEqual({ settings: { output: 'text' }, files: [], words: [] })
   expect(given('id', '-f', 'log', '-ojson')).toEqual({ settings: { output: 'json' }, files: ['log'], words: ['id'] })
   expect(flagHelp(EXPLAIN_FLAGS)).toMatch(/^ {2}-o, --output FORMAT {2}text for people/)
+})
+
+test('a switch stands alone, a list may come in pieces, and both have variables', () => {
+  const given = (argv: string[], env = {}) => parseFlags(USAGE_FLAGS, argv, env).settings
+  expect(given(['-A'])).toMatchObject({ allNamespaces: 'true', from: [] })
+  expect(given([], { OUTRIGGER_ALL_NAMESPACES: 'true' })).toMatchObject({ allNamespaces: 'true' })
+  expect(given([])).toMatchObject({ allNamespaces: 'false', namespace: undefined, by: ['route', 'provider', 'model'] })
+  const [a, b, c] = ['http://a', 'http://b', 'https://c:1/x']
+  expect(given(['--from', `${a},${b}`, '--from', `${c}`])).toMatchObject({ from: [a, b, c] })
+  expect(given([], { OUTRIGGER_FROM: `${a},${b}` })).toMatchObject({ from: [a, b] })
+  expect(given(['--by', 'day', '--by=day,model'])).toMatchObject({ by: ['day', 'model'] })
+  expect(flagHelp(USAGE_FLAGS)).toMatch(/^ {2}-A, --all-namespaces {2,}Asks/m)
+  expect(() => given(['--all-namespaces=yes'])).toThrow(UsageError)
 })
 
 test('where no files are taken, what stands behind the flags is a usage error', () => {

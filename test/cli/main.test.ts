@@ -25,6 +25,10 @@ const HELPS: [args: string[], stdout: RegExp][] = [
     ['explain', '--help'],
     /Usage: outrigger explain \[REQUEST_ID\] \[-f FILE\]… \[FLAGS\]\n\n {2}-o, --output FORMAT .* Default text\./,
   ],
+  [
+    ['usage', '--help'],
+    /Usage: outrigger usage \[--from URL… \| --namespace NAME \| --all-namespaces\] \[FLAGS\]\n\n {2}--from URL,…/,
+  ],
   [['mock', '--help'], /Usage: outrigger mock \[FLAGS\]\n\n {2}--listen HOST:PORT .* Default 127\.0\.0\.1:8789\./],
   [
     ['sidecar', '--help'],

@@ -48,11 +48,12 @@ test.each(ITERATORS)('$name gets all events when nothing is cut', async ({ read 
   expect(JSON.stringify(await read(ways().through))).toContain(' there')
 })
 
-test('a cut stream is one record with the failure, and the usage is not invented', async () => {
+test('a cut stream is one record with the failure, and what passed of it is counted as an estimate', async () => {
   const { mock, through, sidecar } = ways()
   mock.next({ 'cut-after-events': '3', 'chunk-delay': '5' })
   const asked = { model: 'gpt-cut', messages: [{ role: 'user' as const, content: 'Hello there' }] }
   await expect(through.openai.chat.completions.stream(asked).finalMessage()).rejects.toThrow('too early')
   const line = await sidecar.accessLine(({ requestedModel }) => requestedModel === 'gpt-cut')
-  expect(line).toMatchObject({ status: 200, fault: 'provider', failure: 'provider_truncated', outputTokens: null })
+  expect(line).toMatchObject({ status: 200, fault: 'provider', failure: 'provider_truncated', estimated: true })
+  expect(line.outputTokens).toBeGreaterThan(0)
 })

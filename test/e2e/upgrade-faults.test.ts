@@ -185,6 +185,21 @@ describe('a joined connection, from its 101 on,', () => {
 })
 
 describe('an upgrade that is refused', () => {
+  test('for our key sets it aside, though the client has left', async () => {
+    await start()
+    const { client, connection } = await asked()
+    connection.write('HTTP/1.1 401 No\r\ncontent-length: 100\r\n\r\n{')
+    leave(client, 'leaves')
+    await connection.closed
+    expect(
+      await until(
+        () => logged('credential'),
+        (told) => told.length > 0,
+      ),
+    ).toEqual(['credential set aside'])
+    expect(await accessLine()).toMatchObject({ status: 499, failure: 'client_closed' })
+  })
+
   test.each([
     ['our key', 401, 502],
     ['the request', 400, 400],

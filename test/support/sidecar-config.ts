@@ -1,4 +1,5 @@
 // Documents for tests of the sidecar: only what a case is about has to be written down.
+import type { BudgetConfig, LimitConfig, PriceConfig, TokenPricesConfig } from '../../contract/limit-config.ts'
 import type {
   BackendConfig,
   CircuitBreakerConfig,
@@ -54,13 +55,19 @@ export function provider(
     connections: { max: 256, idleMs: 60000 },
     circuitBreaker: CIRCUIT_BREAKER,
     retryBudget: RETRY_BUDGET,
+    limits: [],
     tls: {},
     ...rest,
   }
 }
 
+/** Reasoning is charged as output, whatever the size of the input, as in a resource that says no more. */
+export function priceConfig(prices: Omit<TokenPricesConfig, 'reasoningPicoUsd'>): PriceConfig {
+  return { ...prices, reasoningPicoUsd: prices.outputPicoUsd, tiers: [] }
+}
+
 export function routeConfig(id: string, rules: RuleConfig[], labels: Record<string, string> = {}): RouteConfig {
-  return { id, workloads: { matchLabels: labels, matchExpressions: [] }, rules }
+  return { id, workloads: { matchLabels: labels, matchExpressions: [] }, limits: [], budgets: [], rules }
 }
 
 export function ruleConfig(name: string, rest: Partial<RuleConfig>): RuleConfig {
@@ -71,11 +78,36 @@ export function ruleConfig(name: string, rest: Partial<RuleConfig>): RuleConfig 
     balance: 'Weighted',
     retry: RETRY,
     panicPercent: 0,
+    limits: [],
+    budgets: [],
+    unknownPrice: 'Reject',
     timeouts: {},
     defaults: [],
     overrides: [],
     ...rest,
   }
+}
+
+/** `id` as compile makes it; the whole limit in a minute unless told otherwise. */
+export function limitConfig(
+  id: string,
+  what: LimitConfig['what'],
+  limit: number,
+  rest: Partial<LimitConfig> = {},
+): LimitConfig {
+  const window = what === 'Concurrency' ? {} : { windowMs: 60_000 }
+  return { ...countConfig(id), what, limit, ...window, ...rest }
+}
+
+/** In a rolling hour unless told otherwise. */
+export function budgetConfig(id: string, amountPicoUsd: number, rest: Partial<BudgetConfig> = {}): BudgetConfig {
+  const period = { type: 'Rolling', windowMs: 3_600_000 } as const
+  return { ...countConfig(id), amountPicoUsd, period, warnAtPercent: [], onExhausted: 'Reject', ...rest }
+}
+
+function countConfig(id: string) {
+  const name = id.slice(id.lastIndexOf('/') + 1)
+  return { id, name, scope: 'Namespace' as const, per: [], keysMax: 1000, mode: 'Enforce' as const }
 }
 
 export function match(rest: Partial<MatchConfig>): MatchConfig {

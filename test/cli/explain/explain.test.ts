@@ -160,6 +160,31 @@ const CASES: [file: string, record: RequestRecord][] = [
       bytesOut: 180,
     },
   ],
+  [
+    'limit-reached',
+    record({
+      ...FAILED,
+      provider: '',
+      model: '',
+      credential: '',
+      why: undefined,
+      attempts: 0,
+      durationMs: 0.2,
+      status: 429,
+      failure: 'limit_reached',
+      fault: 'policy',
+      limited: { limit: 'route:shop/chat/fast/rpm', key: `Header:x-team=search\u001b[31m${'y'.repeat(100)}` },
+      shadowed: ['route:shop/chat/fast/tpm'],
+    }),
+  ],
+  [
+    'went-well-within-limits',
+    record({
+      shadowed: ['route:shop/chat/fast/tpm', 'provider:ai/openai/tpm'],
+      warnings: ['route:shop/chat/fast/month 80 %'],
+      reservedTokens: 1124,
+    }),
+  ],
   ['client-left', record({ ...FAILED, status: 499, failure: 'client_closed', fault: 'caller', durationMs: 60_000 })],
   ['web-socket', record({ ...FAILED, operation: 'Other', method: 'GET', status: 101, durationMs: 3_725_000 })],
   [

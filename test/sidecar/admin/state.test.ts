@@ -6,9 +6,15 @@ import { createState, type StateOptions } from '../../../sidecar/admin/state.ts'
 import type { Adopted } from '../../../sidecar/config/configuration.ts'
 import { createRuntime } from '../../../sidecar/config/runtime.ts'
 import { CredentialStanding } from '../../../sidecar/standing/credential-standing.ts'
-import { ailment, type ProviderReport, providerReports } from '../../../sidecar/telemetry/provider-report.ts'
+import {
+  ailment,
+  type CircuitReport,
+  type ProviderReport,
+  providerReports,
+} from '../../../sidecar/telemetry/provider-report.ts'
 import { createCredentials } from '../../../sidecar/upstream/credentials.ts'
 import { provider, sidecarConfig } from '../../support/sidecar-config.ts'
+import { limitRow, RULE, rowReport } from '../telemetry/row-reports.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 9, 0, 0)
 
@@ -37,10 +43,19 @@ function adopted(): Adopted {
   return { runtime, credentials: createCredentials(runtime, files, undefined, standing), complete: true }
 }
 
+const CIRCUIT: CircuitReport = {
+  operation: 'Chat',
+  state: 'Closed',
+  forMs: 60_000,
+  leftMs: undefined,
+  timeToFirstByteMs: 0,
+  opened: 0,
+  why: '',
+}
+
 const IDLE: ProviderReport = {
   provider: 'ai/vllm',
   inFlight: 0,
-  timeToFirstByteMs: 0,
   health: undefined,
   circuits: [],
   retriesDenied: 0,
@@ -50,11 +65,10 @@ const IDLE: ProviderReport = {
 const ILL: ProviderReport = {
   provider: 'ai/openai',
   inFlight: 3,
-  timeToFirstByteMs: 412,
   health: { state: 'Unhealthy', forMs: 90_000, why: 'GET /models took longer than 5 s' },
   circuits: [
-    { operation: 'Chat', state: 'Open', forMs: 3000, leftMs: 12_000, opened: 2, why: '5 failures in a row' },
-    { operation: 'Embeddings', state: 'Closed', forMs: 60_000, leftMs: undefined, opened: 0, why: '' },
+    { ...CIRCUIT, state: 'Open', forMs: 3000, leftMs: 12_000, opened: 2, why: '5 failures in a row' },
+    { ...CIRCUIT, operation: 'Embeddings', timeToFirstByteMs: 412 },
   ],
   retriesDenied: 7,
   credentials: [
@@ -81,11 +95,16 @@ const CONNECTIONS = [
   { provider: 'ai/not-for-this-pod', open: 0, idle: 0, waiting: 0 },
 ]
 
+const NO_SHARES = { instance: 'i1', sharesVersion: null, limits: [] }
+const NO_USE = { since: '', instance: 'i1', namespace: 'shop', workload: '', pod: '', rows: [] }
+
 function state(change: Partial<StateOptions> = {}) {
   return createState({
     configuration: { current: adopted(), adoptedAtMs: NOW - 1000, rejection: undefined, problems: [] },
     upstream: { connections: () => CONNECTIONS },
     standings: () => [ILL, IDLE],
+    limits: { reports: () => [], shares: () => NO_SHARES },
+    usage: () => NO_USE,
     draining: () => false,
     wallClock: () => NOW,
     ...change,
@@ -98,7 +117,6 @@ const OPENAI = {
   idle: 1,
   waiting: 0,
   inFlight: 3,
-  timeToFirstByteMs: 412,
   healthCheck: {
     state: 'Unhealthy',
     since: '2026-11-21T08:58:30.000Z',
@@ -110,6 +128,7 @@ const OPENAI = {
       state: 'Open',
       since: '2026-11-21T08:59:57.000Z',
       until: '2026-11-21T09:00:12.000Z',
+      timeToFirstByteMs: null,
       opened: 2,
       why: '5 failures in a row',
     },
@@ -118,6 +137,7 @@ const OPENAI = {
       state: 'Closed',
       since: '2026-11-21T08:59:00.000Z',
       until: null,
+      timeToFirstByteMs: 412,
       opened: 0,
       why: null,
     },
@@ -148,7 +168,6 @@ const VLLM = {
   idle: 0,
   waiting: 0,
   inFlight: 0,
-  timeToFirstByteMs: null,
   healthCheck: null,
   circuits: [],
   retriesDenied: 0,
@@ -161,11 +180,23 @@ test('providers are told with connections, circuits, health check, speed and cre
   expect(pages['/status']?.()).toEqual({
     revision: '0123456789abcdef',
     complete: true,
+    limits: [],
     loadedAt: '2026-11-21T08:59:59.000Z',
     lastError: null,
     problems: ['credential gone of provider ai/openai: file credentials/gone is missing'],
     providers: [OPENAI, VLLM],
   })
+})
+
+test('limits and usage have pages of their own, and limits are a part of the status', () => {
+  const reports = () => [rowReport(limitRow(RULE))]
+  const { pages, details } = state({ limits: { reports, shares: () => NO_SHARES } })
+  const id = 'rule:shop/chat/fast/rpm'
+  const limits = [{ id, mode: 'Enforce', unit: 'requests', capacity: 600, used: 0, usedPercent: 0 }]
+  expect(pages['/limits']?.()).toEqual({ ...NO_SHARES, rows: [expect.objectContaining({ id, windowMs: 60_000 })] })
+  expect(pages['/usage']?.()).toEqual(NO_USE)
+  expect(pages['/status']?.()).toMatchObject({ limits, providers: [OPENAI, VLLM] })
+  expect(details()).toMatchObject({ limits, state: { limits } })
 })
 
 test('no page holds a key', () => {

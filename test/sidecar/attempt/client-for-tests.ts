@@ -1,9 +1,13 @@
-// One request with one attempt, between a client and a provider that are not there: an exchange that remembers what was done to
-// it, and a sink to answer into.
+// One request, between a client and providers that are not there: an exchange that remembers what was done to it, and a sink for each
+// attempt to answer into. One attempt, unless more are asked for.
+import { jest } from '@jest/globals'
 import { SecretValue } from '../../../contract/secret.ts'
+import type { ProviderConfig } from '../../../contract/sidecar-config.ts'
+import { UNLIMITED } from '../../../sidecar/attempt/allowance.ts'
 import { type AttemptsDeps, makeAttempts } from '../../../sidecar/attempt/attempts.ts'
 import { KeepAlive } from '../../../sidecar/attempt/keep-alive.ts'
 import { createRuntime } from '../../../sidecar/config/runtime.ts'
+import { Estimator } from '../../../sidecar/limits/estimate.ts'
 import { AnswerBudget } from '../../../sidecar/listen/answer-budget.ts'
 import type { Exchange, ExchangeObserver } from '../../../sidecar/listen/exchange.ts'
 import { noteFailure } from '../../../sidecar/listen/refuse.ts'
@@ -15,7 +19,7 @@ import { createRecord, finishRecord, type RequestRecord } from '../../../sidecar
 import type { Call, Flow, ResponseSink } from '../../../sidecar/upstream/call.ts'
 import { createCredentials } from '../../../sidecar/upstream/credentials.ts'
 import { decodedRequest } from '../../support/decoded-request.ts'
-import { provider, sidecarConfig } from '../../support/sidecar-config.ts'
+import { backend, provider, RETRY, routeConfig, ruleConfig, sidecarConfig } from '../../support/sidecar-config.ts'
 
 export const KEY = 'sk-proj-0123456789abcdef'
 export const JSON_TYPE = ['content-type', 'application/json']
@@ -81,6 +85,12 @@ export interface Ask {
   key?: string
   /** Of the provider; none: any. */
   models?: readonly string[]
+  /** Of the route: 1 unless given. */
+  attempts?: number
+  /** That stand by. */
+  others?: readonly ProviderConfig[]
+  /** What happened to each key before. */
+  before?: (key: CredentialStanding) => void
 }
 
 /** What was done to the call, in order. */
@@ -93,59 +103,98 @@ class Upstream implements Flow {
   abort = (): void => void this.done.push('abort')
 }
 
-const RETRY = { attempts: 1, on: [], statuses: [], backoff: { initialMs: 1, maxMs: 1 } }
+const KEEP_ALIVE_MS = 15_000
 
 export class Relayed {
   readonly client = new Client()
   readonly upstream = new Upstream()
   readonly answers = new AnswerBudget(1024)
   readonly record: RequestRecord = createRecord('request-1', 'POST', 0)
-  /** Where the provider's answer goes. */
-  readonly sink: ResponseSink
+  /** Where the answer to each attempt goes. */
+  readonly sinks: ResponseSink[] = []
+  /** How the providers' keys are doing. */
+  readonly keys: CredentialStanding[] = []
+  /** Of the first provider, for what was asked. */
+  readonly timeToFirstByteMs: () => number
+  /** Monotonic. */
+  nowMs = 7
   /** `relayed`, or the code of the refusal that it rejected with. */
   readonly outcome: Promise<string>
 
-  constructor({ dialect = 'OpenAI', operation = 'Chat', stream = false, key = KEY, models = [] }: Ask = {}) {
-    const config = provider('shop/provider', dialect, models, {
+  constructor({ dialect = 'OpenAI', operation = 'Chat', stream = false, ...ask }: Ask = {}) {
+    const { key = KEY, models = [], attempts = 1, others = [], before = () => {} } = ask
+    const first = provider('shop/provider', dialect, models, {
       credentials: [{ name: 'primary', file: 'key', weight: 1 }],
     })
-    const runtime = createRuntime(sidecarConfig({ providers: [config] }), {})
+    const providers = [first, ...others]
+    const backends = providers.map(({ id }, at) => backend(id, 1, at))
+    const routes = others.length === 0 ? [] : [routeConfig('shop/all', [ruleConfig('all', { backends })])]
+    const runtime = createRuntime(sidecarConfig({ providers, routes }), {})
     const files = new Map([['key', new SecretValue(key)]])
     const random = (): number => 0
-    const standings = new Standings({ onCircuit() {}, onHealth() {} })
+    const standings = new Standings(random, { onCircuit() {}, onHealth() {} })
     standings.adopt(runtime.providers)
-    const credentials = createCredentials(runtime, files, undefined, () => new CredentialStanding(random, () => {}))
+    const credentials = createCredentials(runtime, files, undefined, () => this.#createKey(before))
+    const [asked] = runtime.providers
+    this.timeToFirstByteMs = () => (asked ? standings.of(asked).timeToFirstByteMs(operation, this.nowMs) : Number.NaN)
     const request = decodedRequest({ dialect, operation, stream, model: 'm' })
-    let sink: ResponseSink | undefined
     const send: AttemptsDeps['upstream']['send'] = (_provider, _request, _timeouts, into) => {
-      sink = into
+      this.sinks.push(into)
       return this.upstream as unknown as Call
     }
     this.outcome = makeAttempts(
-      { ...route(runtime, request), retry: RETRY },
-      { exchange: this.client, adopted: { runtime, credentials, complete: true }, request, record: this.record },
+      { ...route(runtime, request), retry: { ...RETRY, attempts } },
+      {
+        exchange: this.client,
+        adopted: { runtime, credentials, complete: true },
+        request,
+        record: this.record,
+        allowance: UNLIMITED,
+      },
       {
         upstream: { send },
         standings,
-        keepAlive: new KeepAlive({ everyMs: 15_000, now: () => 7 }),
+        estimator: new Estimator(),
+        keepAlive: new KeepAlive({ everyMs: KEEP_ALIVE_MS, now: () => this.nowMs }),
         responseHeaders: new ResponseHeaderFilter(),
         answers: this.answers,
         random,
-        now: () => 7,
+        now: () => this.nowMs,
         wallClock: () => 0,
       },
     ).then(
       () => this.#end('relayed'),
       (error) => this.#end(noteFailure(this.record, error).code),
     )
-    if (sink === undefined) throw new Error('nothing was sent')
-    this.sink = sink
+    if (this.sinks.length === 0) throw new Error('nothing was sent')
+  }
+
+  /** Of the last attempt. */
+  get sink(): ResponseSink {
+    return this.sinks.at(-1) as ResponseSink
+  }
+
+  #createKey(before: (key: CredentialStanding) => void): CredentialStanding {
+    const key = new CredentialStanding(
+      () => 0.5,
+      () => {},
+    )
+    before(key)
+    this.keys.push(key)
+    return key
   }
 
   #end(outcome: string): string {
     if (this.answers.bytes !== 0) throw new Error('something still counts as held')
-    finishRecord(this.record, 7, this.client.bytesOut)
+    finishRecord(this.record, this.nowMs, this.client.bytesOut)
     return outcome
+  }
+
+  /** Lets a client that waits for its stream have a comment. Timers are the test's. */
+  comment(): void {
+    this.nowMs += 4 * KEEP_ALIVE_MS
+    jest.advanceTimersByTime(KEEP_ALIVE_MS)
+    if (!this.client.begun) throw new Error('no comment was sent')
   }
 
   /** Gives the pieces of a body as reads do: each is wiped once it was taken. */

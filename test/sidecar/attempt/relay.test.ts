@@ -87,14 +87,21 @@ test.each([204, 304, 200])('an answer of %d that has no body stays without one',
   }
 })
 
-test('of an error page without end no more is kept, or counts as kept, than the client gets', async () => {
+test('an error page without end is read until there is as much of it as is kept, and no further', async () => {
   const relayed = new Relayed()
   relayed.sink.onHead(500, TEXT_TYPE, undefined)
-  for (let i = 0; i < 10; i++) relayed.body(Buffer.alloc(100_000, 'x'))
-  expect(relayed.answers.bytes).toBe(256 * 1024)
-  relayed.sink.onEnd()
-  await relayed.outcome
+  relayed.body(Buffer.alloc(100_000, 'x'), Buffer.alloc(100_000, 'x'))
+  expect([relayed.answers.bytes, relayed.upstream.done]).toEqual([200_000, []])
+  relayed.body(Buffer.alloc(100_000, 'x'))
+  expect([relayed.answers.bytes, relayed.upstream.done]).toEqual([256 * 1024, ['abort']])
+  expect([await relayed.outcome, relayed.client.status, relayed.client.ending]).toEqual(['relayed', 500, 'whole'])
   expect(relayed.client.body.length).toBe(256 * 1024)
+})
+
+test('an error page of just as much as is kept is read to its end', async () => {
+  const relayed = new Relayed()
+  await relayed.answer(500, [...TEXT_TYPE], [Buffer.alloc(256 * 1024, 'x')])
+  expect([relayed.upstream.done, relayed.client.body.length]).toEqual([[], 256 * 1024])
 })
 
 // Ends that come too early.

@@ -77,9 +77,9 @@ check(
       ]),
     ],
   },
-  ({ rules, editedFields }) => ({
+  ({ rules, readFields }) => ({
     edits: rules[0]?.backends[0]?.edits.map(({ kind, field, value }) => [kind, field, value.toString()]),
-    editedFields: [...editedFields],
+    readFields: [...readFields],
   }),
   {
     edits: [
@@ -88,7 +88,7 @@ check(
       ['set', 'user', '"é\\""'],
       ['set', 'metadata', '{"a":[1]}'],
     ],
-    editedFields: ['temperature', 'user', 'metadata'],
+    readFields: ['temperature', 'user', 'metadata'],
   },
 )
 

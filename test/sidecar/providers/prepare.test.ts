@@ -44,7 +44,7 @@ function planned(
 ): [DecodedRequest, Attempt] {
   const [method = '', target = ''] = line.split(' ')
   const runtime = createRuntime(sidecarConfig({ providers: [config] }), {})
-  const request = decode({ method, target, rawHeaders: headers }, Buffer.from(body), runtime.editedFields)
+  const request = decode({ method, target, rawHeaders: headers }, Buffer.from(body), runtime.readFields)
   return [request, attempted(runtime, request)]
 }
 
@@ -247,7 +247,7 @@ test("the rule's defaults fill in, its overrides replace, and a stream is asked 
   const runtime = createRuntime(sidecarConfig({ providers: [OPENAI], routes: [routeConfig('shop/a', [rule])] }), {})
   const head = { method: 'POST', target: '/v1/chat/completions', rawHeaders: [] }
   const body = '{"model":"any","temperature":1,"user":"me","stream":true}'
-  const request = decode(head, Buffer.from(body), runtime.editedFields)
+  const request = decode(head, Buffer.from(body), runtime.readFields)
   const prepared = prepare(request, attempted(runtime, request))
   expect(JSON.parse(Buffer.concat(prepared.body).toString())).toEqual({
     model: 'gpt-5-mini-2026',

@@ -341,8 +341,6 @@ for (const path of [
 ]) {
   check(path, 'unknown_path')
 }
-check('/model/us.anthropic.claude-sonnet-4-v1%3A0/converse', 'unknown_path')
-check('/model/arn%3Aaws%3Abedrock%2Fx/invoke', 'unknown_path')
 
 test('takes the key out of a query in every spelling and leaves the rest as sent', () => {
   const query = 'a=%20&key=S&k%65y=S&KEY=S&%24alt=json%3Benum-encoding%3Dint&access_token=S&api-key=S&keys=1&b'
@@ -358,8 +356,10 @@ test('names the dialect for the error of a request that cannot be classified', (
     '/openai/Deployments/x',
     '/nowhere',
     '/v1/models/%zz:generateContent',
+    '/model/%zz/converse',
   ]
-  expect(lines.map((line) => dialectOf(headOf(line)))).toEqual(['Anthropic', 'Gemini', 'OpenAI', 'OpenAI', 'Gemini'])
+  const dialects = ['Anthropic', 'Gemini', 'OpenAI', 'OpenAI', 'Gemini', 'Bedrock']
+  expect(lines.map((line) => dialectOf(headOf(line)))).toEqual(dialects)
   expect(dialectOf(headOf('/nowhere', ANTHROPIC))).toBe('Anthropic')
   expect(dialectOf(headOf('/nowhere', ['X-Goog-Api-Key', 'k']))).toBe('Gemini')
 })

@@ -27,7 +27,7 @@ const server = http.createServer((request, response) => {
   const head = { method: request.method ?? '', target: request.url ?? '', rawHeaders: request.rawHeaders }
   response.setHeader('content-type', 'application/json')
   try {
-    const { status, body } = modelsList(RUNTIME, decode(head, Buffer.alloc(0), RUNTIME.editedFields))
+    const { status, body } = modelsList(RUNTIME, decode(head, Buffer.alloc(0), RUNTIME.readFields))
     response.writeHead(status).end(body)
   } catch (error) {
     const status = error instanceof Refusal ? FAILURES[error.code].status : 500

@@ -5,7 +5,7 @@ import { type Obstacle, type PlanView, plan } from '../../../sidecar/request/pla
 import { type Choice, route } from '../../../sidecar/request/route.ts'
 import { decodedRequest } from '../../support/decoded-request.ts'
 import { seeded } from '../../support/random.ts'
-import { backend, provider, routeConfig, ruleConfig, sidecarConfig } from '../../support/sidecar-config.ts'
+import { backend, priceConfig, provider, routeConfig, ruleConfig, sidecarConfig } from '../../support/sidecar-config.ts'
 
 /** `name weight priority inputPico outputPico`; a price of 0 is none. */
 type Described = readonly [name: string, weight?: number, priority?: number, inputPicoUsd?: number]
@@ -22,7 +22,12 @@ interface State {
 
 function choiceOf(backends: readonly Described[], { balance = 'Weighted', panicPercent = 0 }: State): Choice {
   const providers = backends.map(([name, , , inputPicoUsd = 0]) => {
-    const price = { inputPicoUsd, cachedInputPicoUsd: 0, cacheWritePicoUsd: 0, outputPicoUsd: 2 * inputPicoUsd }
+    const price = priceConfig({
+      inputPicoUsd,
+      cachedInputPicoUsd: 0,
+      cacheWritePicoUsd: 0,
+      outputPicoUsd: 2 * inputPicoUsd,
+    })
     const model = { name: 'm', upstreamName: 'm' }
     return provider(`ai/${name}`, 'OpenAI', [inputPicoUsd === 0 ? model : { ...model, price }])
   })

@@ -50,8 +50,9 @@ const PATHS: readonly [RegExp, string][] = [
     /^\/v1beta\/models\/(?<model>[^/:]+):batchEmbedContents$/,
     'Gemini Embeddings /v1beta/models/{model}:batchEmbedContents',
   ],
-  // Bedrock, Vertex AI, and base URLs of other providers that are not served here.
-  [/^\/model\/[^/]+\/(?:converse|count-tokens)$/, 'unknown_path'],
+  [/^\/model\/(?<model>[^/]+)\/converse$/, 'Bedrock Chat /model/{model}/converse'],
+  [/^\/model\/(?<model>[^/]+)\/count-tokens$/, 'Bedrock Chat /model/{model}/count-tokens'],
+  // Vertex AI, and base URLs of other providers that are not served here.
   [/^\/v1(?:beta1)?\/projects\/.*:generateContent$/, 'unknown_path'],
   [/^\/api\/v1\/chat\/completions$/, 'unknown_path'],
   [/^\/responses$/, 'unknown_path'],
@@ -75,7 +76,7 @@ function expected({ path, body }: Exchange): unknown {
   expect({ path, rows: rows.length }).toEqual({ path, rows: 1 })
   const [pattern, what] = rows[0] ?? [/./, '']
   if (what === 'unknown_path') return what
-  const model = pattern.exec(plain)?.groups?.model ?? body.model
+  const model = pattern.exec(plain)?.groups?.model?.replaceAll('%3A', ':') ?? body.model
   return { what, model, stream: body.stream === true || plain.endsWith(':streamGenerateContent') }
 }
 

@@ -54,6 +54,13 @@ test.each([
   [3, ['x-stainless-retry-count', '-1'], 3],
   [3, ['x-stainless-retry-count', 'many'], 3],
   [1, ['x-stainless-retry-count', '1'], 1],
+  [3, ['amz-sdk-request', 'attempt=1; max=3'], 3],
+  [3, ['Amz-Sdk-Request', 'attempt=2; max=3'], 2],
+  [3, ['amz-sdk-request', 'attempt=1'], 3],
+  [3, ['amz-sdk-request', 'attempt=3'], 1],
+  [3, ['amz-sdk-request', 'attempt=0'], 3],
+  [3, ['amz-sdk-request', 'ttl=20261121T120000Z; attempt=2'], 2],
+  [3, ['amz-sdk-request', 'max=3'], 3],
 ])('of %d attempts, an SDK that says %j has %d left', (attempts, headers, expected) => {
   expect(attemptsLeft({ attempts }, headers)).toBe(expected)
 })

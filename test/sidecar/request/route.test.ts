@@ -10,6 +10,7 @@ import {
   backend,
   exactly,
   match,
+  priceConfig,
   provider,
   RETRY,
   routeConfig,
@@ -349,7 +350,7 @@ test('the smallest and the largest random number still choose a backend', () => 
 })
 
 test('a name from the client is told apart from a configured one: it may not label a metric, and has no price', () => {
-  const priced = { inputPicoUsd: 1, cachedInputPicoUsd: 1, cacheWritePicoUsd: 1, outputPicoUsd: 2 }
+  const priced = priceConfig({ inputPicoUsd: 1, cachedInputPicoUsd: 1, cacheWritePicoUsd: 1, outputPicoUsd: 2 })
   const config = sidecarConfig({
     providers: [
       provider('ai/listed', 'OpenAI', [{ name: 'known', upstreamName: 'k', price: priced, contextWindow: 8 }]),

@@ -114,6 +114,15 @@ const answers =
   (status: number, headers: Answer['headers'] = {}, rest: Omit<Fault, 'answer'> = {}) =>
   (conversation: Conversation): Fault => ({ answer: errorAnswer(conversation, status, headers), ...rest })
 
+/** Stalls behind more of a body than anybody reads: no limit of time is short here. */
+const endless =
+  (status: number) =>
+  (conversation: Conversation): Fault => {
+    const { body, ...answer } = errorAnswer(conversation, status)
+    const page = `${body}${' '.repeat(400_000)}`
+    return { answer: { ...answer, body: page }, until: { bodyBytes: 300_000 }, end: 'Stall' }
+  }
+
 const UNTIL_THE_HEAD: readonly Row[] = [
   {
     name: 'refuses connections',
@@ -294,6 +303,11 @@ const ITS_OWN_ERRORS: readonly Row[] = [
     fault: answers(503, {}, { until: 'MidBody', end: 'Stall' }),
     waits: 'idleMs',
     ...failsOver('502 provider_error'),
+  },
+  {
+    name: 'answers 503 with a page that never ends',
+    fault: endless(503),
+    ...failsOver('503 its own error'),
   },
   ...[400, 404, 413, 422].map(
     (status): Row => ({ name: `answers ${status}`, fault: answers(status), ...passes(`${status} its own error`) }),

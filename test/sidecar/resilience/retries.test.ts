@@ -3,13 +3,19 @@
 //
 // FUZZ sets the number of runs (`make fuzz`), SEED the first seed; a failing run names its own.
 import { afterAll, expect, test } from '@jest/globals'
+import type { LimitConfig } from '../../../contract/limit-config.ts'
 import { SecretValue } from '../../../contract/secret.ts'
 import type { ProviderConfig } from '../../../contract/sidecar-config.ts'
+import { admit } from '../../../sidecar/attempt/allowance.ts'
 import { type AttemptsDeps, makeAttempts } from '../../../sidecar/attempt/attempts.ts'
 import { KeepAlive } from '../../../sidecar/attempt/keep-alive.ts'
 import type { Adopted } from '../../../sidecar/config/configuration.ts'
 import { createRuntime } from '../../../sidecar/config/runtime.ts'
 import { handle } from '../../../sidecar/handle.ts'
+import { Estimator } from '../../../sidecar/limits/estimate.ts'
+import { Limits } from '../../../sidecar/limits/limits.ts'
+import { createLocalSource } from '../../../sidecar/limits/local-source.ts'
+import { Shares } from '../../../sidecar/limits/shares.ts'
 import { AnswerBudget } from '../../../sidecar/listen/answer-budget.ts'
 import { ResponseHeaderFilter } from '../../../sidecar/providers/response-headers.ts'
 import { CredentialStanding } from '../../../sidecar/standing/credential-standing.ts'
@@ -19,7 +25,15 @@ import { createRecord, finishRecord, type RequestRecord } from '../../../sidecar
 import { createCredentials } from '../../../sidecar/upstream/credentials.ts'
 import type { Upstream } from '../../../sidecar/upstream/upstream.ts'
 import { below, pick, type Random, seeded } from '../../support/random.ts'
-import { backend, provider, RETRY, routeConfig, ruleConfig, sidecarConfig } from '../../support/sidecar-config.ts'
+import {
+  backend,
+  limitConfig,
+  provider,
+  RETRY,
+  routeConfig,
+  ruleConfig,
+  sidecarConfig,
+} from '../../support/sidecar-config.ts'
 import { CONVERSATIONS, type Conversation, type Form } from './dialects.ts'
 import { inParallel } from './in-parallel.ts'
 import { randomScript } from './random-faults.ts'
@@ -43,6 +57,7 @@ interface Run {
   readonly standings: Standings
   readonly bound: number
   readonly answers: AnswerBudget
+  readonly limits: Limits
   /** Attempts that were sent when the reply had begun. */
   sentTooLate: number
 }
@@ -51,6 +66,7 @@ const now = (): number => performance.now()
 const ignored = (): void => {}
 const keepAlive = new KeepAlive({ everyMs: 60_000, now })
 const responseHeaders = new ResponseHeaderFilter()
+const estimator = new Estimator()
 
 function createRun(seed: number): Run {
   const random = seeded(seed)
@@ -59,16 +75,26 @@ function createRun(seed: number): Run {
   const bound = 1 + below(random, 5)
   const config = sidecarConfig({
     providers: PROVIDERS.map((who) => providerConfig(conversation, who, random)),
-    routes: [routeConfig('shop/all', [ruleConfig('all', { ...backends(random), retry: retry(bound, random) })])],
+    routes: [
+      routeConfig('shop/all', [
+        ruleConfig('all', {
+          ...backends(random),
+          retry: retry(bound, random),
+          limits: limitsOf('route:shop/all/all', random),
+        }),
+      ]),
+    ],
   })
   const runtime = createRuntime(config, {})
   const keys = new Map(['0', '1'].map((key) => [key, new SecretValue(`sk-of-the-platform-${key}`)]))
   const credentials = createCredentials(runtime, keys, undefined, () => new CredentialStanding(random, ignored))
-  const standings = new Standings({ onCircuit: ignored, onHealth: ignored })
+  const standings = new Standings(random, { onCircuit: ignored, onHealth: ignored })
   standings.adopt(runtime.providers)
   const adopted = { runtime, credentials, complete: true }
   const client = createClient(conversation, form, random)
   const answers = new AnswerBudget(1024)
+  const limits = new Limits(createLocalSource({ wallClock: Date.now }), new Shares('Whole', '', now()))
+  limits.adopt(runtime.rows, now())
   return {
     random,
     conversation,
@@ -80,6 +106,7 @@ function createRun(seed: number): Run {
     standings,
     bound,
     answers,
+    limits,
     sentTooLate: 0,
   }
 }
@@ -89,6 +116,7 @@ function providerConfig(conversation: Conversation, who: string, random: Random)
   return provider(`shop/${who}`, conversation.type, [], {
     credentials: keys,
     circuitBreaker: { ...BREAKER, consecutiveFailures: below(random, 3) },
+    limits: limitsOf(`provider:shop/${who}`, random),
   })
 }
 
@@ -98,6 +126,15 @@ function backends(random: Random) {
   const used = PROVIDERS.slice(0, 1 + below(random, PROVIDERS.length))
   const balance = pick(random, ['Weighted', 'LeastInFlight', 'Fastest', 'Cheapest'] as const)
   return { balance, backends: used.map((who) => backend(`shop/${who} m`, 1, below(random, 2))) }
+}
+
+/** Some have room for it, some for its first attempt, some for nothing. */
+function limitsOf(owner: string, random: Random): LimitConfig[] {
+  if (random() < 0.5) return []
+  const open = limitConfig(`${owner}/open`, 'Concurrency', 1)
+  const requests = limitConfig(`${owner}/requests`, 'Requests', 1 + below(random, 2))
+  const tokens = limitConfig(`${owner}/tokens`, 'Tokens', pick(random, [1, 2000, 1_000_000]))
+  return [open, requests, tokens].filter(() => random() < 0.5)
 }
 
 function retry(attempts: number, random: Random) {
@@ -130,6 +167,7 @@ function depsOf(run: Run): AttemptsDeps {
   const { standings, random, answers } = run
   return {
     standings,
+    estimator,
     keepAlive,
     answers,
     random,
@@ -147,6 +185,10 @@ async function play(seed: number): Promise<unknown[]> {
   await handle(run.client, {
     allowed: { allowedHosts: [], allowedOrigins: [] },
     current: () => run.adopted,
+    admit: (choice, request, record) => {
+      const { limits } = run
+      return admit(choice, request, record, { limits, estimator, now, wallClock: Date.now })
+    },
     attempts: (choice, context) => makeAttempts(choice, context, deps),
     recorder: {
       begin: ({ requestId, head }) => createRecord(requestId, head.method, now()),
@@ -183,6 +225,11 @@ function problemsOf(run: Run): string[] {
   for (const { provider: id, inFlight } of run.standings.report(now())) {
     if (inFlight !== 0) problems.push(`${inFlight} permits of ${id} are out`)
   }
+  for (const { row, used } of run.limits.reports(now())) {
+    if (row.what === 'Concurrency' && used !== 0) problems.push(`${used} of ${row.id} never came back`)
+    if (row.what === 'Requests' && used > row.limit) problems.push(`${used} of ${row.id}`)
+  }
+  if (run.limits.open !== 0) problems.push(`${run.limits.open} grants were never settled`)
   if (run.answers.bytes !== 0) problems.push(`${run.answers.bytes} bytes count as held`)
   return [...problems, ...replyProblems(run, record)]
 }

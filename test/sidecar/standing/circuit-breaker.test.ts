@@ -17,9 +17,11 @@ import { CIRCUIT_BREAKER } from '../../support/sidecar-config.ts'
 
 const VERDICTS: Readonly<Record<string, Verdict>> = { ok: 'Success', fail: 'Failure', none: 'Neutral' }
 
+const noJitter = () => 0
+
 function tell(story: string, config: Partial<CircuitBreakerConfig>): string[] {
   const seen: string[] = []
-  const breaker = new CircuitBreaker({ ...CIRCUIT_BREAKER, ...config }, (from, to, why) => {
+  const breaker = new CircuitBreaker({ ...CIRCUIT_BREAKER, ...config }, noJitter, (from, to, why) => {
     seen.push(`${from} > ${to}: ${why}`)
   })
   const permits = new Map<string, Permit>()
@@ -236,7 +238,8 @@ check('through a closed one it goes like any other', 'a! a:fail fail*4', [OPENED
 
 test('the failure of a probe that was a success before counts like that of any request', () => {
   const seen: CircuitState[] = []
-  const breaker = new CircuitBreaker({ ...CIRCUIT_BREAKER, consecutiveFailures: 1 }, (_from, to) => seen.push(to))
+  const touchy = { ...CIRCUIT_BREAKER, consecutiveFailures: 1 }
+  const breaker = new CircuitBreaker(touchy, noJitter, (_from, to) => seen.push(to))
   breaker.settle(breaker.enter(0) as Permit, 'Failure', 0)
   const probe = breaker.enter(15_000) as Permit
   breaker.settle(probe, 'Success', 15_000)
@@ -247,7 +250,7 @@ test('the failure of a probe that was a success before counts like that of any r
 
 test('new limits hold from then on, and the state stays', () => {
   const seen: string[] = []
-  const breaker = new CircuitBreaker(CIRCUIT_BREAKER, (_from, to, why) => seen.push(`${to}: ${why}`))
+  const breaker = new CircuitBreaker(CIRCUIT_BREAKER, noJitter, (_from, to, why) => seen.push(`${to}: ${why}`))
   const fail = (nowMs: number): void => breaker.settle(breaker.enter(nowMs) as Permit, 'Failure', nowMs)
   for (let i = 0; i < 4; i++) fail(0)
   breaker.configure({ ...CIRCUIT_BREAKER, consecutiveFailures: 6, windowMs: 60_000, openForMs: 1000 })
@@ -259,4 +262,24 @@ test('new limits hold from then on, and the state stays', () => {
   fail(1000)
   expect(breaker.openUntilMs).toBe(31_000)
   expect(seen).toEqual(['Open: 6 failures in a row', 'HalfOpen: it was open long enough', 'Open: a probe failed'])
+})
+
+test('it is open for up to a tenth longer than it says, so that the probes of many do not come at once', () => {
+  const openUntilMs = (random: number): number[] => {
+    const touchy = { ...CIRCUIT_BREAKER, consecutiveFailures: 1 }
+    const breaker = new CircuitBreaker(
+      touchy,
+      () => random,
+      () => {},
+    )
+    return [0, 20_000].map((nowMs) => {
+      breaker.settle(breaker.enter(nowMs) as Permit, 'Failure', nowMs)
+      return breaker.openUntilMs as number
+    })
+  }
+  expect([0, 0.5, 1].map(openUntilMs)).toEqual([
+    [15_000, 50_000],
+    [15_750, 51_500],
+    [16_500, 53_000],
+  ])
 })

@@ -12,7 +12,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   quota: (standing, nowMs) => standing.quotaExhausted(nowMs),
   ok: (standing, nowMs) => standing.succeeded('a', nowMs),
   'ok-b': (standing, nowMs) => standing.succeeded('b', nowMs),
-  pick: (standing, nowMs) => standing.picked('a', nowMs),
+  pick: (standing, nowMs) => standing.used('a', nowMs),
 }
 
 interface Told {

@@ -26,7 +26,7 @@ let standing: ProviderStanding
 
 beforeEach(() => {
   told = []
-  standing = new ProviderStanding(CONFIG, {
+  standing = new ProviderStanding(CONFIG, () => 0, {
     onCircuit: (change) => told.push(change),
     onHealth: (change) => told.push(change),
   })
@@ -131,12 +131,27 @@ test('the time to the first byte is that of answers, and at least that of waitin
   const quick = begin(0)
   standing.firstByte(quick, 400, 400)
   standing.firstByte(quick, 90_000, 400)
+  standing.gaveUp(quick, 5000)
   standing.end(quick, 'Success', 5000)
-  expect(standing.timeToFirstByteMs(400)).toBe(400)
-  standing.end(begin(400), 'Failure', 401)
-  expect(standing.timeToFirstByteMs(401)).toBeCloseTo(400, 0)
-  standing.end(begin(401), 'Failure', 10_401)
-  expect(standing.timeToFirstByteMs(10_401)).toBe(10_000)
+  expect(standing.timeToFirstByteMs('Chat', 400)).toBe(400)
+  const given = [begin(400), begin(401)] as const
+  standing.gaveUp(given[0], 401)
+  expect(standing.timeToFirstByteMs('Chat', 401)).toBeCloseTo(400, 0)
+  standing.gaveUp(given[1], 10_401)
+  expect(standing.timeToFirstByteMs('Chat', 10_401)).toBe(10_000)
+})
+
+test('what failed at once was not fast, and what failed late was not slow', () => {
+  standing.end(begin(0), 'Failure', 1)
+  standing.end(begin(0), 'Neutral', 9000)
+  expect(standing.timeToFirstByteMs('Chat', 9000)).toBe(0)
+})
+
+test('the time to the first byte is of one operation', () => {
+  standing.firstByte(begin(0), 9000, 9000)
+  standing.firstByte(standing.begin('Embeddings', 'Healthy', 9000) as AttemptPermit, 40, 9000)
+  const times = (['Chat', 'Embeddings', 'Images'] as const).map((one) => standing.timeToFirstByteMs(one, 9000))
+  expect(times).toEqual([9000, 40, 0])
 })
 
 test('an unhealthy provider is left alone for every operation, but in panic', () => {
@@ -174,6 +189,14 @@ test('without a check its last result says nothing any more', () => {
   expect([standing.blocked('Chat', 0), standing.report(0).health]).toEqual([undefined, undefined])
 })
 
+test('a provider that is no longer checked is neither well nor ill', () => {
+  standing.setHealth('Unhealthy', 'x', 0)
+  standing.forgetHealth()
+  expect([standing.blocked('Chat', 0), standing.report(0).health]).toEqual([undefined, undefined])
+  standing.setHealth('Healthy', 'a check passed with 200', 1)
+  expect(told).toEqual([{ healthy: 'Unhealthy', why: 'x' }])
+})
+
 test('new limits hold for circuits that are there already', () => {
   fail(1, 0)
   standing.configure({ ...CONFIG, circuitBreaker: { ...CONFIG.circuitBreaker, consecutiveFailures: 3 } })
@@ -184,13 +207,24 @@ test('new limits hold for circuits that are there already', () => {
 })
 
 test('the report says all there is to know', () => {
-  standing.end(begin(0), 'Success', 100.4)
+  const answered = begin(0)
+  standing.firstByte(answered, 100.4, 600.5)
+  standing.end(answered, 'Success', 600.5)
   expect(standing.report(600.5)).toEqual({
     provider: 'ai/openai',
     inFlight: 0,
-    timeToFirstByteMs: 100,
     health: undefined,
-    circuits: [{ operation: 'Chat', state: 'Closed', forMs: 601, leftMs: undefined, opened: 0, why: '' }],
+    circuits: [
+      {
+        operation: 'Chat',
+        state: 'Closed',
+        forMs: 601,
+        leftMs: undefined,
+        timeToFirstByteMs: 100,
+        opened: 0,
+        why: '',
+      },
+    ],
     retriesDenied: 0,
   })
   const under = begin(1000)

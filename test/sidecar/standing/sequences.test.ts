@@ -65,7 +65,7 @@ class Run {
     this.#random = random
     this.#nowMs = random() * 1e6
     this.#config = randomConfig(random)
-    this.#standing = new ProviderStanding(this.#config, {
+    this.#standing = new ProviderStanding(this.#config, random, {
       onCircuit: (change) => this.#noteChange(change),
       onHealth: () => {},
     })
@@ -75,8 +75,8 @@ class Run {
     for (let i = 0; i < STEPS; i++) this.#step()
     for (const attempt of this.#attempts.splice(0)) this.#end(attempt)
     this.#expect(this.#standing.inFlight === 0, () => `${this.#standing.inFlight} are in flight in the end`)
-    // Ten times the longest, and nothing is under way: whoever was left alone is asked again.
-    this.#nowMs += 150_000
+    // Eleven times the longest, and nothing is under way: whoever was left alone is asked again.
+    this.#nowMs += 165_000
     this.#standing.setHealth('Healthy', 'x', this.#nowMs)
     for (const operation of OPERATIONS) {
       this.#expect(this.#standing.circuit(operation, this.#nowMs) !== 'Open', () => `${operation} stays open`)
@@ -126,6 +126,7 @@ class Run {
   #end(attempt: Attempt | undefined): void {
     if (attempt === undefined) return
     const verdict = pick(this.#random, VERDICTS)
+    if (this.#random() < 0.3) this.#standing.gaveUp(attempt.permit, this.#nowMs)
     this.#unlessStale(attempt, () => this.#standing.end(attempt.permit, verdict, this.#nowMs))
     // Who ends it twice spoils nothing.
     if (this.#random() < 0.1) this.#standing.end(attempt.permit, verdict, this.#nowMs)
@@ -216,7 +217,7 @@ test('2000 runs: a key is never blocked for ever, and what it is blocked for is 
       else if (chance < 0.2) standing.quotaExhausted(nowMs)
       else if (chance < 0.35) standing.rateLimited(model, pick(random, [undefined, random() * 1e5, 1e12]), nowMs)
       else if (chance < 0.5) standing.succeeded(model, nowMs)
-      else if (chance < 0.7 && standing.blocked(model, nowMs) === undefined) standing.picked(model, nowMs)
+      else if (chance < 0.7 && standing.blocked(model, nowMs) === undefined) standing.used(model, nowMs)
       else nowMs += random() ** 4 * 1e6
       const { untilMs = nowMs } = standing.blocked(model, nowMs) ?? {}
       if (untilMs - nowMs > 3_600_001) problems.push(`blocked for ${untilMs - nowMs} ms`)

@@ -9,7 +9,10 @@ let standings: Standings
 
 beforeEach(() => {
   told = []
-  standings = new Standings({ onCircuit: (change) => told.push(change), onHealth: (change) => told.push(change) })
+  standings = new Standings(() => 0, {
+    onCircuit: (change) => told.push(change),
+    onHealth: (change) => told.push(change),
+  })
 })
 
 /** Adopts a document with these, each `id` or `id base-URL`. */

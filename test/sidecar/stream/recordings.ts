@@ -6,12 +6,15 @@ import type { Dialect, Operation } from '../../../contract/sidecar-config.ts'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..')
 /** Recorded provider traffic, kept beside the repository because of its size and licences. */
-const RECORDINGS = join(ROOT, '../shared/fixtures')
+export const RECORDINGS = join(ROOT, '../shared/fixtures')
 export const HAS_RECORDINGS = existsSync(RECORDINGS)
+
+/** Bedrock's streams are of frames: see bedrock-recordings.ts. */
+type TextDialect = Exclude<Dialect, 'Bedrock'>
 
 export interface Recording {
   name: string
-  dialect: Dialect
+  dialect: TextDialect
   operation: Operation
   body: Buffer
 }
@@ -50,7 +53,7 @@ export function ownStreams(): Recording[] {
     .map((file) => ({ name: file, ...kindOf(file), body: readFileSync(join(folder, file)) }))
 }
 
-function kindOf(name: string): { dialect: Dialect; operation: Operation } {
+function kindOf(name: string): { dialect: TextDialect; operation: Operation } {
   if (name.startsWith('openai-responses')) return { dialect: 'OpenAI', operation: 'Responses' }
   if (name.startsWith('openai-embeddings')) return { dialect: 'OpenAI', operation: 'Embeddings' }
   if (name.startsWith('openai') || name.startsWith('azure')) return { dialect: 'OpenAI', operation: 'Chat' }
@@ -66,7 +69,7 @@ function files(folder: string, kinds: string[], endings: RegExp): string[] {
   )
 }
 
-function streamsIn(folder: string, kinds: string[], dialect: Dialect, operation: Operation): Recording[] {
+function streamsIn(folder: string, kinds: string[], dialect: TextDialect, operation: Operation): Recording[] {
   return files(folder, kinds, /\.(sse|chunks\.txt)$/)
     .filter((file) => !basename(file).startsWith('stream-requested-'))
     .flatMap((file) => {
@@ -83,7 +86,7 @@ function streamsIn(folder: string, kinds: string[], dialect: Dialect, operation:
 }
 
 /** Frames payload lines as the dialect does, one body per answer. */
-function framed(text: string, dialect: Dialect, operation: Operation): string[] {
+function framed(text: string, dialect: TextDialect, operation: Operation): string[] {
   const lines = text.split('\n').filter((line) => line.trim() !== '')
   if (dialect === 'Gemini') return [lines.map((line) => `data: ${line}\r\n\r\n`).join('')]
   if (operation === 'Chat') return [`${lines.map((line) => `data: ${line}\n\n`).join('')}data: [DONE]\n\n`]
@@ -96,7 +99,7 @@ function framed(text: string, dialect: Dialect, operation: Operation): string[] 
   return bodies
 }
 
-function answersIn(folder: string, kinds: string[], dialect: Dialect, operation: Operation): Recording[] {
+function answersIn(folder: string, kinds: string[], dialect: TextDialect, operation: Operation): Recording[] {
   return files(folder, kinds, /(?<!\.exchange)\.json$/).map((file) => ({
     name: file,
     dialect,

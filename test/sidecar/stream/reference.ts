@@ -32,8 +32,17 @@ export function readReference({ dialect, operation, body }: Recording): Referenc
     wholeAt: parsed.find(({ event, json }) => isTerminal(event, json))?.event.end,
     usageChunk:
       reader === 'Chat' ? parsed.find(({ json }) => json.choices?.length === 0 && json.usage)?.event : undefined,
-    usage: objects.length === 0 ? undefined : plainUsage(dialect, merged.at(-1)),
+    usage:
+      objects.length === 0 ? undefined : ({ ...plainUsage(dialect, merged.at(-1)), ...marks(reader, parsed) } as Usage),
   }
+}
+
+/** What a Messages stream says besides its counts: that they are not final, and that another model went on. */
+function marks(reader: Form, parsed: readonly { json: Json }[]): Partial<Usage> {
+  if (reader !== 'Anthropic') return {}
+  const told = parsed.some(({ json }) => json.type === 'message_delta' && json.usage?.output_tokens !== undefined)
+  const model = parsed.findLast(({ json }) => json.content_block?.type === 'fallback')?.json.content_block.to.model
+  return { ...(!told && { estimated: true }), ...(model && { model }) }
 }
 
 /** Usage of the provider's own object. */
@@ -48,15 +57,7 @@ export function plainUsage(dialect: Recording['dialect'], u: Json): Usage | unde
       reasoningTokens: n(u.thoughtsTokenCount),
     }
   }
-  if (dialect === 'Anthropic') {
-    return {
-      inputTokens: n(u.input_tokens) + n(u.cache_read_input_tokens) + n(u.cache_creation_input_tokens),
-      cachedInputTokens: n(u.cache_read_input_tokens),
-      cacheWriteTokens: n(u.cache_creation_input_tokens),
-      outputTokens: n(u.output_tokens),
-      reasoningTokens: n(u.output_tokens_details?.thinking_tokens),
-    }
-  }
+  if (dialect === 'Anthropic') return plainAnthropicUsage(u)
   const input = n(u.prompt_tokens ?? u.input_tokens)
   const output = n(u.completion_tokens ?? u.output_tokens)
   const reasoning = n((u.completion_tokens_details ?? u.output_tokens_details)?.reasoning_tokens)
@@ -67,6 +68,37 @@ export function plainUsage(dialect: Recording['dialect'], u: Json): Usage | unde
     cacheWriteTokens: n(inputDetails?.cache_write_tokens),
     outputTokens: u.total_tokens === input + output + reasoning ? output + reasoning : output,
     reasoningTokens: reasoning,
+  }
+}
+
+function plainAnthropicUsage(u: Json): Usage {
+  const served = u.iterations?.find((one: Json) => one.type === 'fallback_message')?.model
+  const apart = (u.iterations ?? []).filter(
+    (one: Json) =>
+      ['compaction', 'advisor_message'].includes(one.type) ||
+      (served && one.type === 'message' && one.model !== served && one.output_tokens > 0),
+  )
+  const parts = apart.map((one: Json) => ({ ...anthropicCounts(one), model: one.model }))
+  const own = anthropicCounts(u)
+  const all = (name: keyof typeof own) => [own, ...parts].reduce((sum, part) => sum + part[name], 0)
+  return {
+    inputTokens: all('inputTokens'),
+    cachedInputTokens: all('cachedInputTokens'),
+    cacheWriteTokens: all('cacheWriteTokens'),
+    outputTokens: all('outputTokens'),
+    reasoningTokens: all('reasoningTokens'),
+    ...(served && { model: served }),
+    ...(parts.length > 0 && { parts }),
+  }
+}
+
+function anthropicCounts(u: Json) {
+  return {
+    inputTokens: n(u.input_tokens) + n(u.cache_read_input_tokens) + n(u.cache_creation_input_tokens),
+    cachedInputTokens: n(u.cache_read_input_tokens),
+    cacheWriteTokens: n(u.cache_creation_input_tokens),
+    outputTokens: n(u.output_tokens),
+    reasoningTokens: n(u.output_tokens_details?.thinking_tokens),
   }
 }
 

@@ -15,9 +15,10 @@ import {
   finishRecord,
   type RequestRecord,
 } from '../../../sidecar/telemetry/request-record.ts'
+import { priceConfig } from '../../support/sidecar-config.ts'
 import { adopt, attempt, handle, metricsWith, record, samples, skipped } from './records.ts'
 
-const PRICE = { inputPicoUsd: 10, cachedInputPicoUsd: 1, cacheWritePicoUsd: 20, outputPicoUsd: 100 }
+const PRICE = priceConfig({ inputPicoUsd: 10, cachedInputPicoUsd: 1, cacheWritePicoUsd: 20, outputPicoUsd: 100 })
 const USAGE = { inputTokens: 100, cachedInputTokens: 40, cacheWriteTokens: 5, outputTokens: 30, reasoningTokens: 10 }
 const COST = 55 * 10 + 40 * 1 + 5 * 20 + 30 * 100
 
@@ -205,15 +206,16 @@ test('beyond the limit attempts are counted under other, until a configuration m
   ])
 })
 
+const CIRCUIT = { forMs: 5, leftMs: undefined, timeToFirstByteMs: 412, opened: 0, why: '' }
+
 const REPORT: ProviderReport = {
   provider: 'ai/openai',
   inFlight: 3,
-  timeToFirstByteMs: 412,
   health: { state: 'Unhealthy', forMs: 5, why: 'timeout' },
   circuits: [
-    { operation: 'Chat', state: 'Open', forMs: 5, leftMs: 10, opened: 4, why: '5 failures in a row' },
-    { operation: 'Embeddings', state: 'HalfOpen', forMs: 5, leftMs: undefined, opened: 1, why: 'probing' },
-    { operation: 'Images', state: 'Closed', forMs: 5, leftMs: undefined, opened: 0, why: '' },
+    { ...CIRCUIT, operation: 'Chat', state: 'Open', leftMs: 10, opened: 4, why: '5 failures in a row' },
+    { ...CIRCUIT, operation: 'Embeddings', state: 'HalfOpen', opened: 1, why: 'probing' },
+    { ...CIRCUIT, operation: 'Images', state: 'Closed' },
   ],
   retriesDenied: 12,
   credentials: [

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { createRuntime } from '../../../sidecar/config/runtime.ts'
 import { adoptedConfig } from '../../../sidecar/telemetry/targets.ts'
 import { parsePrometheusText } from '../../support/prometheus-text.ts'
-import { CIRCUIT_BREAKER, RETRY_BUDGET, ruleConfig } from '../../support/sidecar-config.ts'
+import { CIRCUIT_BREAKER, priceConfig, RETRY_BUDGET, ruleConfig } from '../../support/sidecar-config.ts'
 import { adopt, handle, metricsWith, record, samples, scrape, TARGET } from './records.ts'
 
 const WHERE = 'route=shop/chat,rule=fast,provider=ai/openai,model=gpt-5-mini'
@@ -19,6 +19,7 @@ test('before anything happened, the scrape parses and every closed series stands
     'counter outrigger_tokens_total ',
     'counter outrigger_cost_usd_total ',
     'counter outrigger_cost_unknown_total 0',
+    'counter outrigger_requests_unpriced_total ',
     'counter outrigger_usage_missing_total 0',
     'counter outrigger_attempts_total ',
     'counter outrigger_retries_total ',
@@ -28,6 +29,15 @@ test('before anything happened, the scrape parses and every closed series stands
     'gauge outrigger_provider_healthy ',
     'gauge outrigger_credential_available ',
     'counter outrigger_credential_set_aside_total ',
+    'gauge outrigger_limit_capacity ',
+    'gauge outrigger_limit_used ',
+    'counter outrigger_limit_refused_total ',
+    'gauge outrigger_limit_keys ',
+    'counter outrigger_limit_keys_overflowed_total ',
+    'gauge outrigger_budget_amount_usd ',
+    'gauge outrigger_budget_spent_usd ',
+    'gauge outrigger_budget_exhausted ',
+    'counter outrigger_budget_refused_total ',
     'gauge outrigger_config_info ',
     'gauge outrigger_config_last_adopted_timestamp_seconds 0',
     'counter outrigger_config_rejected_total 0',
@@ -214,9 +224,10 @@ test('the targets of a config are its routed backends, or every model where no r
     connections: { max: 1, idleMs: 1 },
     circuitBreaker: CIRCUIT_BREAKER,
     retryBudget: RETRY_BUDGET,
+    limits: [],
     tls: {},
   }
-  const price = { inputPicoUsd: 1, cachedInputPicoUsd: 1, cacheWritePicoUsd: 1, outputPicoUsd: 1 }
+  const price = priceConfig({ inputPicoUsd: 1, cachedInputPicoUsd: 1, cacheWritePicoUsd: 1, outputPicoUsd: 1 })
   const priced = { name: 'a', upstreamName: 'a', price }
   const unpriced = { name: 'b', upstreamName: 'b' }
   const base = {
@@ -233,6 +244,8 @@ test('the targets of a config are its routed backends, or every model where no r
     {
       id: 'shop/chat',
       workloads: { matchLabels: { app: 'shop' }, matchExpressions: [] },
+      limits: [],
+      budgets: [],
       rules: [
         { ...rule, name: 'one', backends: [{ provider: 'ai/p', model: 'b', weight: 1, priority: 0 }] },
         {

@@ -34,6 +34,10 @@ const RECORD: RequestRecord = {
   usage: { inputTokens: 100, cachedInputTokens: 40, cacheWriteTokens: 5, outputTokens: 30, reasoningTokens: 10 },
   price: undefined,
   costPicoUsd: 1_500_000,
+  limited: undefined,
+  shadowed: [],
+  warnings: [],
+  reservedTokens: undefined,
 }
 
 /** An ordinary request that went well, changed. */
@@ -92,6 +96,7 @@ export function metricsWith(options: Partial<MetricsOptions> = {}): Metrics {
     accessLogDropped: () => 0,
     connections: () => [],
     standings: () => [],
+    limits: () => [],
     ...options,
   })
 }

@@ -25,6 +25,11 @@ let adopted: Provider
 /** What the standing was told. */
 let health: string[]
 
+const standing: ReturnType<HealthCheckOptions['standingOf']> = {
+  setHealth: (healthy, why) => health.push(`${healthy}: ${why}`),
+  forgetHealth: () => health.push('forgotten'),
+}
+
 beforeEach(async () => {
   fake = await FakeProvider.start()
   baseURL = `http://127.0.0.1:${fake.port}`
@@ -42,7 +47,7 @@ afterEach(async () => {
 function create(options: Partial<HealthCheckOptions> = {}): HealthChecks {
   return new HealthChecks({
     upstream: one.upstream,
-    standingOf: () => ({ setHealth: (healthy, why) => health.push(`${healthy}: ${why}`) }),
+    standingOf: () => standing,
     credentialLine: () => undefined,
     now: clock.now,
     random: () => 0.5,
@@ -269,6 +274,7 @@ test('the same provider of a newer document goes on as it was', async () => {
         told = of
         health.push(healthy)
       },
+      forgetHealth() {},
     }),
   })
   adopt({ unhealthyThreshold: 2 })
@@ -300,14 +306,22 @@ test('another check begins anew, and soon', async () => {
   expect(health).toEqual(['Unhealthy: 2 checks failed in a row, the last with status 503'])
 })
 
-test('where none is declared any more, none is made, and what is under way is broken off', async () => {
+test('where none is declared any more, none is made, what is under way is broken off, and nothing is known', async () => {
   adopt()
   await clock.advance(500)
   const connection = await fake.connection()
   await connection.request()
   checks.adopt([one.adopt(baseURL)])
   await connection.closed
-  expect([clock.pending, health]).toEqual([0, []])
+  expect([clock.pending, health]).toEqual([0, ['forgotten']])
+})
+
+test('what was seen of a provider that no rule uses any more is forgotten', async () => {
+  adopt()
+  await answerAll([answer(503)])
+  checks.adopt([])
+  checks.adopt([])
+  expect(health).toEqual(['Unhealthy: a check failed with status 503', 'forgotten'])
 })
 
 test('closing leaves nothing behind', async () => {
@@ -325,7 +339,7 @@ test('by itself it uses timers that do not keep the process', async () => {
   const before = timers()
   checks = new HealthChecks({
     upstream: one.upstream,
-    standingOf: () => ({ setHealth: (healthy) => health.push(healthy) }),
+    standingOf: () => standing,
     credentialLine: () => '',
     now: clock.now,
     random: () => 0,

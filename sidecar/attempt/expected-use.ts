@@ -1,0 +1,72 @@
+// What one attempt is expected to use of its limits, and what it used in the end.
+import type { Model, Provider } from '../config/runtime.ts'
+import { type Demand, isMeasured, NOTHING_SENT } from '../limits/demand.ts'
+import { type Asked, type Estimator, type Expected, expectedUsage } from '../limits/estimate.ts'
+import type { CountedRow } from '../limits/limit-row.ts'
+import type { DecodedRequest } from '../request/decoded-request.ts'
+import type { Usage } from '../stream/usage.ts'
+import type { AttemptRecord } from '../telemetry/attempt-record.ts'
+import { costPicoUsd } from '../telemetry/cost.ts'
+import { askedOf } from './asked.ts'
+
+/** One attempt, as far as limits see it. */
+export interface Use {
+  rows: readonly CountedRow[]
+  provider: Provider
+  /** Undefined for requests that name none: files and the like, whose use nobody tells. */
+  model: Model | undefined
+  /** Whose answers are alike: the rule. */
+  owner: string
+  request: DecodedRequest
+}
+
+/** Of a request that counts, and of which no more is known. */
+export const ONE_REQUEST: Demand = Object.freeze({ inputTokens: 0, outputTokens: 0, costPicoUsd: 0 })
+
+export class ExpectedUse {
+  /** A limit counts money, and the model has no price. */
+  readonly unpriced: boolean
+  readonly #use: Use
+  readonly #estimator: Pick<Estimator, 'learn'>
+  /** Undefined where nothing but requests is counted. */
+  readonly #measured: { asked: Asked; expected: Expected } | undefined
+
+  constructor(use: Use, estimator: Pick<Estimator, 'expect' | 'learn'>) {
+    const { rows, model, owner, request } = use
+    this.#use = use
+    this.#estimator = estimator
+    this.unpriced = model !== undefined && model.price === undefined && rows.some(({ what }) => what === 'Cost')
+    if (model === undefined || !rows.some(({ what }) => isMeasured(what))) return
+    const asked = askedOf(use, owner, request)
+    this.#measured = { asked, expected: estimator.expect(asked) }
+  }
+
+  /** Input and output together; undefined where nothing but requests is counted. */
+  get expectedTokens(): number | undefined {
+    if (this.#measured === undefined) return undefined
+    const { inputTokens, outputTokens } = this.#measured.expected
+    return inputTokens + outputTokens
+  }
+
+  /** To be taken before it is sent. */
+  expected(): Demand {
+    return this.#measured === undefined ? ONE_REQUEST : this.#demandOf(expectedUsage(this.#measured.expected))
+  }
+
+  /** To be counted instead. What is learnt of it is for the next one. */
+  actual({ usage, reason, outcome, status }: AttemptRecord): Demand {
+    if (usage !== undefined) {
+      if (this.#measured !== undefined) this.#estimator.learn(this.#measured.asked, this.#measured.expected, usage)
+      return this.#demandOf(usage)
+    }
+    if (reason === 'ConnectFailure') return NOTHING_SENT
+    // An answer that tells nothing of its use has used what is usual; one that failed cost nothing.
+    return outcome === 'Answered' && status < 400 ? this.expected() : ONE_REQUEST
+  }
+
+  #demandOf(usage: Usage): Demand {
+    const { model, provider } = this.#use
+    const { inputTokens, outputTokens } = usage
+    return { inputTokens, outputTokens, costPicoUsd: costPicoUsd(usage, model?.price, provider.models) ?? 0 }
+  }
+}

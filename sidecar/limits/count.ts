@@ -1,0 +1,69 @@
+// One row's count for one value of its keys: the counter, and what is remembered beside it for people and for the operator.
+import type { Counter, Shortage } from './counter.ts'
+import type { BudgetWarning, Reached } from './grant.ts'
+import type { CountedRow, Span } from './limit-row.ts'
+import { SlidingWindow } from './sliding-window.ts'
+
+const HOUR_MS = 3_600_000
+const CALENDAR_MS = { Hour: HOUR_MS, Day: 24 * HOUR_MS, Week: 7 * 24 * HOUR_MS, Month: 30 * 24 * HOUR_MS } as const
+/** For how long an open request that was refused is taken as still wanted. */
+const OPEN_WANTED_MS = 10_000
+
+export class Count {
+  readonly key: string
+  readonly counter: Counter
+  /** As in the document now. */
+  row: CountedRow
+  /** Amounts that were refused. Kept only where somebody could give more: for rows that other pods count too. */
+  #refused: SlidingWindow | undefined
+  #toldPercent = 0
+
+  constructor(row: CountedRow, key: string, counter: Counter) {
+    this.row = row
+    this.key = key
+    this.counter = counter
+  }
+
+  reached(shortage: Shortage): Reached {
+    return { row: this.row, key: this.key, shortage, capacity: this.counter.capacity() }
+  }
+
+  /** Counts what was used by somebody else. */
+  use(amount: number, atMs: number): void {
+    if (amount > 0) this.counter.settle(this.counter.take(amount, atMs), amount, amount, atMs)
+  }
+
+  noteRefused(amount: number, nowMs: number): void {
+    if (this.row.scope === 'Pod') return
+    this.#refused ??= new SlidingWindow(wantedSpanMs(this.row.span))
+    this.#refused.add(amount, nowMs)
+  }
+
+  /** What would be used had nothing been refused lately. A client that tries again and again wants it each time. */
+  wanted(nowMs: number): number {
+    return this.counter.used(nowMs) + (this.#refused?.total(nowMs) ?? 0)
+  }
+
+  /** Of a budget that has passed one of its percentages. */
+  warning(nowMs: number): BudgetWarning | undefined {
+    const capacity = this.counter.capacity()
+    const percentUsed = capacity > 0 ? (100 * this.counter.used(nowMs)) / capacity : 0
+    if (percentUsed < this.#toldPercent / 2) this.#toldPercent = 0
+    const percent = this.row.warnAtPercent.findLast((each) => percentUsed >= each)
+    if (percent === undefined) return undefined
+    const told = percent > this.#toldPercent ? 'First' : 'Again'
+    this.#toldPercent = Math.max(percent, this.#toldPercent)
+    return { row: this.row, key: this.key, percent, told }
+  }
+}
+
+function wantedSpanMs(span: Span): number {
+  switch (span.type) {
+    case 'Window':
+      return span.windowMs
+    case 'Calendar':
+      return CALENDAR_MS[span.unit]
+    case 'Open':
+      return OPEN_WANTED_MS
+  }
+}

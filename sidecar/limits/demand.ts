@@ -1,0 +1,47 @@
+// What a request or an attempt is expected to use, and what it turned out to have used.
+import type { LimitedQuantity } from '../../contract/limit-config.ts'
+
+/** One request, and so much besides. Integers; fractions of a token or a pico-USD add up too, but less exactly. */
+export interface Demand {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly costPicoUsd: number
+}
+
+/** To settle what never left this process: even `Requests` comes back. By identity; a Demand of zeros is a request that was sent. */
+export const NOTHING_SENT: Demand = Object.freeze({ inputTokens: 0, outputTokens: 0, costPicoUsd: 0 })
+
+/** Taken before it begins. */
+export function expectedAmount(what: LimitedQuantity, expected: Demand): number {
+  return what === 'Requests' || what === 'Concurrency' ? 1 : measured(what, expected)
+}
+
+/** Whether it is known only when an answer has told it. */
+export function isMeasured(what: LimitedQuantity): boolean {
+  return what !== 'Requests' && what !== 'Concurrency'
+}
+
+/** Remains counted when it has ended. */
+export function actualAmount(what: LimitedQuantity, actual: Demand): number {
+  if (what === 'Concurrency') return 0
+  if (what === 'Requests') return actual === NOTHING_SENT ? 0 : 1
+  return measured(what, actual)
+}
+
+function measured(what: Exclude<LimitedQuantity, 'Requests' | 'Concurrency'>, demand: Demand): number {
+  switch (what) {
+    case 'Tokens':
+      return countable(demand.inputTokens) + countable(demand.outputTokens)
+    case 'InputTokens':
+      return countable(demand.inputTokens)
+    case 'OutputTokens':
+      return countable(demand.outputTokens)
+    case 'Cost':
+      return countable(demand.costPicoUsd)
+  }
+}
+
+// Usage comes out of providers' answers: a NaN or an Infinity in a sum would stay there for good.
+function countable(amount: number): number {
+  return amount > 0 ? Math.min(amount, Number.MAX_SAFE_INTEGER) : 0
+}

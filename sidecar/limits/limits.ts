@@ -1,0 +1,167 @@
+// How much may be used: every limit and budget that applies to a request or an attempt, decided together.
+//
+// In: the rows that apply, what tells their keys, the expected demand. Out: a Grant, with something taken from every row, or the row
+// that has no room, with nothing taken from any. A grant is settled with what was really used; less comes back, more is counted even
+// beyond the limit, since an answer that was admitted is never cut. It never waits, except where a store must be asked first.
+//
+// It reads no clock: `nowMs` is monotonic and comes with every call. Counts outlive the documents that declare them: neither a reload
+// nor a row that is gone for a while gives anybody a fresh window. Rejected: charging row after row and handing back when one refuses,
+// since requests at the same time would be refused for amounts that nobody used.
+import type { LimitShares, LimitsReport } from '../../contract/limit-shares.ts'
+import type { Count } from './count.ts'
+import type { CounterSource, Shortage, Ticket } from './counter.ts'
+import { type Demand, expectedAmount } from './demand.ts'
+import { type BudgetWarning, Grant, type OpenGrants, type Reached } from './grant.ts'
+import { type CountedRow, isRefusing } from './limit-row.ts'
+import { RowCounts, type RowReport } from './row-counts.ts'
+import type { KeyValues } from './row-key.ts'
+import type { Shares } from './shares.ts'
+import { Survey } from './survey.ts'
+
+/** Rows that no document declares any more and that are not idle; beyond it those declared first are forgotten. */
+const RETIRED_MAX = 1000
+
+const NO_WARNINGS: readonly BudgetWarning[] = []
+
+export class Limits {
+  readonly #source: CounterSource
+  readonly #shares: Shares
+  /** By identity: those of the document, and those that are gone and not idle yet. */
+  readonly #rows = new Map<string, RowCounts>()
+  #adopted: ReadonlySet<RowCounts> = new Set()
+  readonly #ledger: OpenGrants = { open: 0 }
+
+  constructor(source: CounterSource, shares: Shares) {
+    this.#source = source
+    this.#shares = shares
+  }
+
+  /** Grants that are not settled yet. */
+  get open(): number {
+    return this.#ledger.open
+  }
+
+  /** The rows of a document that is adopted. Those that were there before (`identity`) go on counting, with the new limit. */
+  adopt(rows: readonly CountedRow[], nowMs: number): void {
+    const adopted = new Set<RowCounts>()
+    for (const row of rows) {
+      const counts = this.#countsOf(row)
+      counts.configure(row, nowMs)
+      adopted.add(counts)
+    }
+    this.#adopted = adopted
+    this.#forgetRetired(nowMs)
+  }
+
+  /** What the operator grants this pod, undefined when it grants nothing (any more). */
+  assign(granted: LimitShares | undefined, nowMs: number): void {
+    this.#shares.assign(granted)
+    for (const counts of this.#rows.values()) counts.applyShares(nowMs)
+  }
+
+  /**
+   * All or nothing over the rows that can refuse; the others are counted with them and refuse nothing. Of several without room the
+   * strictest is named. A Promise only when a store has to be asked.
+   */
+  take(
+    rows: readonly CountedRow[],
+    values: KeyValues,
+    expected: Demand,
+    nowMs: number,
+  ): Grant | Reached | Promise<Grant | Reached> {
+    const survey = new Survey()
+    for (const row of rows) {
+      const count = this.#countsOf(row).countFor(values, nowMs)
+      survey.add(count, expectedAmount(row.what, expected), nowMs)
+    }
+    if (survey.reached !== undefined) return this.#refuse(survey.reached)
+    if (survey.asksStore === 'Yes') return this.#takeFromStore(survey, nowMs)
+    const { counts, amounts } = survey
+    const tickets = counts.map(({ counter }, i) => counter.take(amounts[i] as number, nowMs))
+    return this.#grant(survey, tickets, nowMs)
+  }
+
+  /** Whether a budget is used up: asked for those that then fall back (`onExhausted`), which never refuse. */
+  exhausted(row: CountedRow, values: KeyValues, nowMs: number): boolean {
+    const { counter } = this.#countsOf(row).countFor(values, nowMs)
+    return row.mode === 'Enforce' && counter.used(nowMs) >= counter.capacity()
+  }
+
+  /** Of the document's rows, in its order. */
+  reports(nowMs: number): RowReport[] {
+    return [...this.#adopted].map((counts) => counts.report(nowMs))
+  }
+
+  /** What the operator divides by. */
+  sharesReport(nowMs: number): LimitsReport {
+    const shared = this.reports(nowMs).filter(({ row }) => row.scope !== 'Pod')
+    return {
+      instance: this.#shares.instance,
+      sharesVersion: this.#shares.version,
+      limits: shared.map(({ row, capacity, used, wanted }) => ({ id: row.id, share: capacity, used, wanted })),
+    }
+  }
+
+  #grant(survey: Survey, tickets: readonly Ticket[], nowMs: number): Grant {
+    for (const { row } of survey.shadowed) this.#countsOf(row).noteShadowRefused()
+    return new Grant(survey, tickets, warningsOf(survey.counts, nowMs), this.#ledger)
+  }
+
+  #refuse(reached: Reached): Reached {
+    this.#countsOf(reached.row).noteRefused()
+    return reached
+  }
+
+  /**
+   * What is counted here is taken before the store is asked, so that nobody else gets it meanwhile, and comes back when the store
+   * refuses.
+   */
+  async #takeFromStore(survey: Survey, nowMs: number): Promise<Grant | Reached> {
+    const { counts, amounts } = survey
+    const answers = await Promise.all(counts.map((count, i) => takeOrAcquire(count, amounts[i] as number, nowMs)))
+    answers.forEach((answer, i) => {
+      if (!isTicket(answer)) survey.refuse(counts[i] as Count, answer, amounts[i] as number, nowMs)
+    })
+    if (survey.reached === undefined) return this.#grant(survey, answers.filter(isTicket), nowMs)
+    answers.forEach((answer, i) => {
+      if (isTicket(answer)) counts[i]?.counter.settle(answer, amounts[i] as number, 0, nowMs)
+    })
+    return this.#refuse(survey.reached)
+  }
+
+  /** An older document's request may ask for a row that is no longer declared, so they are made when asked for. */
+  #countsOf(row: CountedRow): RowCounts {
+    const known = this.#rows.get(row.identity)
+    if (known !== undefined) return known
+    const counts = new RowCounts(row, this.#source, this.#shares)
+    this.#rows.set(row.identity, counts)
+    return counts
+  }
+
+  #forgetRetired(nowMs: number): void {
+    let retired = this.#rows.size - this.#adopted.size
+    for (const [identity, counts] of this.#rows) {
+      if (this.#adopted.has(counts) || (retired <= RETIRED_MAX && !counts.isIdle(nowMs))) continue
+      this.#rows.delete(identity)
+      retired--
+    }
+  }
+}
+
+function takeOrAcquire({ counter, row }: Count, amount: number, nowMs: number): Ticket | Promise<Ticket | Shortage> {
+  const acquired = isRefusing(row) ? counter.acquire?.(amount, nowMs) : undefined
+  return acquired ?? counter.take(amount, nowMs)
+}
+
+function warningsOf(counts: readonly Count[], nowMs: number): readonly BudgetWarning[] {
+  let warnings = NO_WARNINGS
+  for (const count of counts) {
+    const warning = count.row.warnAtPercent.length > 0 ? count.warning(nowMs) : undefined
+    if (warning !== undefined) warnings = [...warnings, warning]
+  }
+  return warnings
+}
+
+function isTicket(answer: Ticket | Shortage): answer is Ticket {
+  return typeof answer === 'number'
+}
