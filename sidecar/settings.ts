@@ -34,6 +34,19 @@ export const SIDECAR_FLAGS = {
     default: '',
     parse: parseLabels,
   },
+  workload: {
+    value: 'KIND/NAME',
+    help: 'What the pod belongs to, such as Deployment/shop, for limits and usage by workload.',
+    default: '',
+    parse: parseIdentity,
+  },
+  pod: { value: 'NAME', help: 'Name of the pod, for limits and usage by pod.', default: '', parse: parseIdentity },
+  limitShares: {
+    value: 'whole|assigned',
+    help: 'Without a store: whole, this process alone counts a limit that several share; assigned, it counts the share that the operator grants.',
+    default: 'whole',
+    parse: (text: string) => parseChoice(text, ['whole', 'assigned']),
+  },
   allowHost: {
     value: 'NAME,…',
     help: 'Host names served besides loopback ones; * allows every host.',
@@ -89,6 +102,12 @@ export const SIDECAR_FLAGS = {
     default: '5m',
     parse: parseArrivalTime,
   },
+  tokenizer: {
+    value: 'on|off',
+    help: "Counts the input of small requests to OpenAI's models by their vocabulary (60 MB), not by what was learnt per byte.",
+    default: 'off',
+    parse: (text: string) => parseChoice(text, ['on', 'off']),
+  },
   streamKeepAlive: {
     value: 'DURATION',
     help: 'Silence after which a stream whose first token is awaited gets a comment.',
@@ -135,6 +154,12 @@ function parseCount(text: string): number {
   const count = Number(text)
   if (!/^\d{1,6}$/.test(text) || count < 1) throw new Error(`expected a whole number from 1 to 999999, not "${text}"`)
   return count
+}
+
+/** Names of Kubernetes objects, a kind before them; they become parts of keys and labels of metrics. */
+function parseIdentity(text: string): string {
+  if (!/^[-.\w]*(\/[-.\w]+)?$/.test(text)) throw new Error(`expected names of letters, digits, - and ., not "${text}"`)
+  return text
 }
 
 /** Leases of a store live at least as long as requests wait for them, and no longer than a second. */

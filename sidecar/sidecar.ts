@@ -19,6 +19,7 @@ import { Estimator } from './limits/estimate.ts'
 import { Limits } from './limits/limits.ts'
 import { createLocalSource } from './limits/local-source.ts'
 import { Shares } from './limits/shares.ts'
+import { createTokenizers, type Tokenizer } from './limits/tokenizer.ts'
 import { Admission } from './listen/admission.ts'
 import { AnswerBudget } from './listen/answer-budget.ts'
 import { BodyBudget } from './listen/body-budget.ts'
@@ -77,7 +78,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     return current === undefined ? [] : providerReports(current, standings.report(now()), now())
   }
   const shares = new Shares('Whole', randomUUID(), now())
-  const limits = new Limits(createLocalSource({ wallClock: Date.now }), shares)
+  const limits = new Limits(createLocalSource({ wallClock: (nowMs) => nowMs + Date.now() - performance.now() }), shares)
   const limitReports = createLimitReports(limits, now)
   const usage = new UsageLedger({ now: Date.now })
   const accessLog = settings.accessLog === 'on' ? createAccessLog({ write: output.write, now: Date.now }) : undefined
@@ -111,7 +112,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       onRejected: (rejection) => noteRejected(rejection, metrics, log),
     },
   })
-  const estimator = new Estimator()
+  const estimator = new Estimator(settings.tokenizer === 'on' ? tokenizers(log) : undefined)
   const limiting = { limits, estimator, now, wallClock: Date.now }
   const keepAlive = new KeepAlive({ everyMs: settings.streamKeepAlive, now })
   const responseHeaders = new ResponseHeaderFilter()
@@ -207,6 +208,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       await accessLog?.close()
     },
   }
+}
+
+function tokenizers(log: Log): (model: string) => Tokenizer | undefined {
+  return createTokenizers(
+    () => import('./vocabulary.ts'),
+    (cause) => log.warn('the tokenizer cannot be loaded; input is estimated by its size', { cause }),
+  )
 }
 
 function namespaceOf({ current }: Configuration): string {

@@ -27,6 +27,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@kubernetes/client-node': ['operator/kube/'],
   '@peculiar/x509': ['operator/kube/'],
   express: ['process/admin/'],
+  'gpt-tokenizer/encoding/o200k_base': ['sidecar/vocabulary.ts'],
   'http-proxy': ['sidecar/upgrade/upgrade.ts'],
   ioredis: ['sidecar/store/'],
   'prom-client': ['process/admin/', 'sidecar/telemetry/', 'operator/metrics.ts'],
