@@ -22,6 +22,7 @@ import { type CountedRow, createBudgetRow, createLimitRow, isPerRequest, type Ro
 import { MAX_TOKENS_FIELDS } from '../limits/max-tokens.ts'
 import { createHeaderFilter, type HeaderFilter } from '../providers/headers.ts'
 import { PROVIDER_ROWS, type ProviderRow } from '../providers/rows.ts'
+import { fieldsToRead } from '../request/decode.ts'
 import type { BodyEdit } from '../request/edit-body.ts'
 import { compileMatch, type Match } from '../request/match.ts'
 
@@ -34,7 +35,7 @@ export interface Runtime {
   /** All rules of `routes`, in the order in which they are tried. */
   readonly rules: readonly Rule[]
   /** Top-level body fields that decode must find: those that a rule fills in or replaces, and where tokens are limited, what bounds them. */
-  readonly readFields: ReadonlySet<string>
+  readonly readFields: readonly string[]
   /** All limits and budgets that concern this pod. */
   readonly rows: readonly CountedRow[]
   /** What a pod without routes may use. */
@@ -143,7 +144,7 @@ export function createRuntime(config: SidecarConfig, podLabels: Readonly<Record<
     providers,
     routes,
     rules,
-    readFields: new Set([
+    readFields: fieldsToRead([
       ...rules.flatMap((rule) => editsOf(rule.config).map(({ field }) => field)),
       ...(rows.some(({ what }) => isMeasured(what)) ? MAX_TOKENS_FIELDS : []),
     ]),

@@ -26,10 +26,15 @@ interface ReadBody {
   fields: BodyFields
 }
 
-/** `fields` are the top-level fields that rules set, besides our own. `body` is whole and without content encoding. */
-export function decode(head: RequestHead, body: Buffer, fields: ReadonlySet<string>): DecodedRequest {
+/** What to read of each request, where these are wanted besides our own. Worked out once, not per request. */
+export function fieldsToRead(besides: readonly string[]): readonly string[] {
+  return [...new Set([...OWN_FIELDS, ...besides])]
+}
+
+/** `wanted` are top-level fields, as `fieldsToRead` says. `body` is whole and without content encoding. */
+export function decode(head: RequestHead, body: Buffer, wanted: readonly string[]): DecodedRequest {
   const target = classify(head)
-  const read = readBody(head, target, body, fields)
+  const read = readBody(head, target, body, wanted)
   const model = target.model ?? modelInBody(read)
   if (model === undefined && target.needsModel) throw new Refusal('missing_model')
   return {
@@ -46,9 +51,8 @@ export function decode(head: RequestHead, body: Buffer, fields: ReadonlySet<stri
   }
 }
 
-function readBody(head: RequestHead, target: Target, body: Buffer, fields: ReadonlySet<string>): ReadBody {
+function readBody(head: RequestHead, target: Target, body: Buffer, wanted: readonly string[]): ReadBody {
   if (target.body === 'Unread') return { body, fields: UNREAD }
-  const wanted = fields.size === 0 ? OWN_FIELDS : [...new Set([...OWN_FIELDS, ...fields])]
   const multipart = multipartType(head, target)
   if (multipart === undefined) return readJson(body, wanted)
   const spans = walkMultipart(body, multipart, wanted)

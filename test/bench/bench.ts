@@ -9,8 +9,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { publish } from '../../cli/publish.ts'
+import type { LimitConfig } from '../../contract/limit-config.ts'
 import { CONFIG_FILE, credentialFile } from '../../contract/names.ts'
-import { benchConfig } from './config.ts'
+import { benchConfig, ROOM_FOR_ALL } from './config.ts'
 
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 4)
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
@@ -19,13 +20,15 @@ const CONNECTIONS = 64
 const EVENTS = 16
 const SUBJECT_CORE = '0'
 const LOAD_CORE = '1'
-const PORTS = { upstream: 19100, nginx: 19101, sidecar: 19102, admin: 19103 }
+const PORTS = { upstream: 19100, nginx: 19101, outrigger: 19102, admin: 19103, limited: 19104, limitedAdmin: 19105 }
 const CLOCK_TICKS_PER_SECOND = 100
 
 interface Scenario {
   name: string
   path: string
   body: string
+  /** `limited`: with two limits in force. */
+  subject: 'outrigger' | 'limited'
 }
 
 interface Sample {
@@ -37,21 +40,22 @@ interface Sample {
 }
 
 interface Subject {
-  name: 'nginx' | 'outrigger'
+  name: 'nginx' | Scenario['subject']
   port: number
   process: ChildProcess
 }
 
 const SCENARIOS: readonly Scenario[] = [
-  { name: 'chat, 1 KB', path: '/v1/chat/completions', body: chatBody(1024, {}) },
-  { name: 'chat, 20 KB', path: '/v1/chat/completions', body: chatBody(20 * 1024, {}) },
-  { name: 'chat, 200 KB', path: '/v1/chat/completions', body: chatBody(200 * 1024, {}) },
-  {
-    name: `stream of ${EVENTS} events in one piece, 1 KB`,
-    path: '/v1/chat/completions',
-    body: chatBody(1024, { stream: true }),
-  },
+  chat('chat, 1 KB', 1024),
+  { ...chat('chat, 1 KB, limited in requests and tokens', 1024), subject: 'limited' },
+  chat('chat, 20 KB', 20 * 1024),
+  chat('chat, 200 KB', 200 * 1024),
+  chat(`stream of ${EVENTS} events in one piece, 1 KB`, 1024, { stream: true }),
 ]
+
+function chat(name: string, bytes: number, extra: object = {}): Scenario {
+  return { name, path: '/v1/chat/completions', body: chatBody(bytes, extra), subject: 'outrigger' }
+}
 
 /** A chat request of about this many bytes. */
 function chatBody(bytes: number, extra: object): string {
@@ -140,25 +144,32 @@ function proxyServer(): string {
 }
 
 async function startSubjects(folder: string): Promise<Subject[]> {
-  const mount = path.join(folder, 'mount')
+  return [
+    { name: 'nginx', port: PORTS.nginx, process: nginx(SUBJECT_CORE, folder, 'proxy', proxyServer()) },
+    await startSidecar(folder, 'outrigger', PORTS.admin, []),
+    await startSidecar(folder, 'limited', PORTS.limitedAdmin, ROOM_FOR_ALL),
+  ]
+}
+
+async function startSidecar(
+  folder: string,
+  name: Scenario['subject'],
+  adminPort: number,
+  limits: readonly LimitConfig[],
+): Promise<Subject> {
+  const mount = path.join(folder, name)
   mkdirSync(mount)
   await publish(
     mount,
     new Map([
-      [CONFIG_FILE, JSON.stringify(benchConfig(`http://127.0.0.1:${PORTS.upstream}/v1`))],
+      [CONFIG_FILE, JSON.stringify(benchConfig(`http://127.0.0.1:${PORTS.upstream}/v1`, limits))],
       [credentialFile('default', 'openai', 'primary'), 'sk-up-0123456789abcdef'],
     ]),
   )
   const outrigger = path.join(import.meta.dirname, '../../bin/outrigger')
-  const flags = ['--listen', `127.0.0.1:${PORTS.sidecar}`, '--admin', `127.0.0.1:${PORTS.admin}`, '--config-dir', mount]
-  return [
-    { name: 'nginx', port: PORTS.nginx, process: nginx(SUBJECT_CORE, folder, 'proxy', proxyServer()) },
-    {
-      name: 'outrigger',
-      port: PORTS.sidecar,
-      process: start(SUBJECT_CORE, outrigger, ['sidecar', ...flags], path.join(folder, 'sidecar.log')),
-    },
-  ]
+  const addresses = ['--listen', `127.0.0.1:${PORTS[name]}`, '--admin', `127.0.0.1:${adminPort}`]
+  const args = ['sidecar', ...addresses, '--config-dir', mount]
+  return { name, port: PORTS[name], process: start(SUBJECT_CORE, outrigger, args, path.join(folder, `${name}.log`)) }
 }
 
 /** User and system time of a process, in microseconds. */
@@ -227,17 +238,19 @@ function median(values: readonly number[]): number {
 }
 
 interface Row {
-  scenario: string
-  nginx: Sample[]
-  outrigger: Sample[]
+  scenario: Scenario
+  theirs: Sample[]
+  ours: Sample[]
 }
 
 async function measureAll(subjects: readonly Subject[], folder: string): Promise<Row[]> {
-  const rows: Row[] = SCENARIOS.map(({ name }) => ({ scenario: name, nginx: [], outrigger: [] }))
+  const rows: Row[] = SCENARIOS.map((scenario) => ({ scenario, theirs: [], ours: [] }))
+  const named = (name: Subject['name']): Subject => subjects.find((subject) => subject.name === name) as Subject
   for (const subject of subjects) for (const scenario of SCENARIOS) await measure(subject, scenario, folder, 2)
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, scenario] of SCENARIOS.entries()) {
-      for (const subject of subjects) rows[i]?.[subject.name].push(await measure(subject, scenario, folder, SECONDS))
+    for (const { scenario, theirs, ours } of rows) {
+      theirs.push(await measure(named('nginx'), scenario, folder, SECONDS))
+      ours.push(await measure(named(scenario.subject), scenario, folder, SECONDS))
     }
   }
   return rows
@@ -248,17 +261,25 @@ function table(rows: readonly Row[]): string[] {
     '| scenario | nginx req/s | Outrigger req/s | nginx CPU-µs | Outrigger CPU-µs | nginx ÷ Outrigger CPU (min–max) | p50 / p99 ms | loaded RSS MiB |',
     '| --- | --- | --- | --- | --- | --- | --- | --- |',
   ]
-  for (const { scenario, nginx: theirs, outrigger: ours } of rows) {
+  for (const { scenario, theirs, ours } of rows) {
     const ratios = ours.map((sample, i) => (theirs[i]?.cpuMicroseconds ?? 0) / sample.cpuMicroseconds)
     const of = (samples: readonly Sample[], key: keyof Sample): number => median(samples.map((sample) => sample[key]))
     lines.push(
-      `| ${scenario} | ${of(theirs, 'requestsPerSecond').toFixed(0)} | ${of(ours, 'requestsPerSecond').toFixed(0)} ` +
+      `| ${scenario.name} | ${of(theirs, 'requestsPerSecond').toFixed(0)} | ${of(ours, 'requestsPerSecond').toFixed(0)} ` +
         `| ${of(theirs, 'cpuMicroseconds').toFixed(1)} | ${of(ours, 'cpuMicroseconds').toFixed(1)} ` +
         `| **${median(ratios).toFixed(2)}** (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}) ` +
         `| ${of(ours, 'p50Ms').toFixed(2)} / ${of(ours, 'p99Ms').toFixed(2)} | ${of(ours, 'rssMiB').toFixed(0)} |`,
     )
   }
   return lines
+}
+
+/** CPU-µs that two limits add to a request, round by round. */
+function costOfLimits([plain, limited]: readonly Row[]): string {
+  const added = (limited?.ours ?? []).map(
+    (sample, i) => sample.cpuMicroseconds - (plain?.ours[i]?.cpuMicroseconds ?? 0),
+  )
+  return `Two limits add ${median(added).toFixed(1)} CPU-µs to a request (${Math.min(...added).toFixed(1)} to ${Math.max(...added).toFixed(1)}).`
 }
 
 async function main(): Promise<void> {
@@ -281,7 +302,7 @@ async function main(): Promise<void> {
       '',
       ...table(rows),
       '',
-      `Idle: ${idle.toFixed(0)} MiB resident.`,
+      `Idle: ${idle.toFixed(0)} MiB resident. ${costOfLimits(rows)}`,
       '',
     ].join('\n')
     console.log(text)

@@ -1,10 +1,20 @@
 // The configuration that is measured: a route, so that rules are matched, and a price, so that cost is worked out.
 
+import type { LimitConfig } from '../../contract/limit-config.ts'
 import { credentialFile } from '../../contract/names.ts'
 import { CONFIG_FORMAT, type SidecarConfig } from '../../contract/sidecar-config.ts'
-import { CIRCUIT_BREAKER, RETRY, RETRY_BUDGET } from '../support/sidecar-config.ts'
+import { CIRCUIT_BREAKER, limitConfig, RETRY, RETRY_BUDGET } from '../support/sidecar-config.ts'
 
-export function benchConfig(baseURL: string): SidecarConfig {
+const RULE = 'route:default/chat/gpt'
+
+/** Limits that are counted and never reached. */
+export const ROOM_FOR_ALL: readonly LimitConfig[] = [
+  limitConfig(`${RULE}/rpm`, 'Requests', 1e12),
+  limitConfig(`${RULE}/tpm`, 'Tokens', 1e15),
+]
+
+/** `limits` are those of the rule that is measured. */
+export function benchConfig(baseURL: string, limits: readonly LimitConfig[]): SidecarConfig {
   const price = {
     inputPicoUsd: 250_000,
     cachedInputPicoUsd: 25_000,
@@ -62,7 +72,7 @@ export function benchConfig(baseURL: string): SidecarConfig {
             balance: 'Weighted',
             retry: RETRY,
             panicPercent: 0,
-            limits: [],
+            limits: [...limits],
             budgets: [],
             unknownPrice: 'Reject',
             timeouts: {},

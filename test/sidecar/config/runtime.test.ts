@@ -79,7 +79,7 @@ check(
   },
   ({ rules, readFields }) => ({
     edits: rules[0]?.backends[0]?.edits.map(({ kind, field, value }) => [kind, field, value.toString()]),
-    readFields: [...readFields],
+    readFields,
   }),
   {
     edits: [
@@ -88,7 +88,7 @@ check(
       ['set', 'user', '"é\\""'],
       ['set', 'metadata', '{"a":[1]}'],
     ],
-    readFields: ['temperature', 'user', 'metadata'],
+    readFields: ['model', 'stream', 'stream_options', 'temperature', 'user', 'metadata'],
   },
 )
 

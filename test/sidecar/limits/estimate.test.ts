@@ -65,6 +65,19 @@ describe('input', () => {
     expect(estimator.expect(asked(4000)).inputTokens).toBe(1000)
   })
 
+  test.each([
+    ['slashes are escaped', 'iVBORw0KG\\/'],
+    ['lines are broken', `${'iVBORw0KGgo'.repeat(7)}\\r\\n`],
+  ])('a picture is none either where its %s', (_, run) => {
+    const picture = `{"model":"m","image":"data:image\\/png;base64,${run.repeat(100_000)}"}`
+    expect(new Estimator().expect(asked(picture)).inputTokens).toBeLessThan(1600)
+  })
+
+  test('text that is escaped throughout is text', () => {
+    const text = `{"model":"m","content":"${'\\u4f60\\u597d'.repeat(4000)}"}`
+    expect(new Estimator().expect(asked(text)).inputTokens).toBe(Math.ceil(text.length / 4))
+  })
+
   test('a form is a file', () => {
     const form = asked(3_000_000, { operation: 'Audio', endpoint: '/audio/transcriptions', format: 'multipart' })
     expect(new Estimator().expect(form).inputTokens).toBe(1500)
@@ -108,6 +121,14 @@ describe('output', () => {
     expect(estimator.expect(asked(100)).outputTokens).toBe(1024)
     learn(estimator, asked(100, { owner: 'b' }), used(25, 5000))
     expect(estimator.expect(asked(100, { owner: 'b' })).outputTokens).toBeGreaterThanOrEqual(5000)
+  })
+
+  test('answers that their own bound cut short do not lower what is expected of others, and long ones raise it', () => {
+    const estimator = new Estimator()
+    learn(estimator, asked(100, { maxTokens: 1 }), used(25, 1), 200)
+    expect(estimator.expect(asked(100)).outputTokens).toBe(1024)
+    learn(estimator, asked(100, { maxTokens: 5000 }), used(25, 5000))
+    expect(estimator.expect(asked(100)).outputTokens).toBeGreaterThanOrEqual(5000)
   })
 
   test('is none where none is made', () => {

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals'
 import { answersOf, MAX_TOKENS_FIELDS, maxTokensOf } from '../../../sidecar/limits/max-tokens.ts'
-import { decode } from '../../../sidecar/request/decode.ts'
+import { decode, fieldsToRead } from '../../../sidecar/request/decode.ts'
 import type { DecodedRequest } from '../../../sidecar/request/decoded-request.ts'
 
-const FIELDS = new Set(MAX_TOKENS_FIELDS)
+const FIELDS = fieldsToRead(MAX_TOKENS_FIELDS)
 const CHAT = '/v1/chat/completions'
 const GEMINI = '/v1beta/models/gemini-2.5-pro:generateContent'
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { Refusal } from '../../../sidecar/errors.ts'
-import { decode } from '../../../sidecar/request/decode.ts'
+import { decode, fieldsToRead } from '../../../sidecar/request/decode.ts'
 import type { DecodedRequest } from '../../../sidecar/request/decoded-request.ts'
 import { seeded } from '../../support/random.ts'
 import { randomObject } from './random-json.ts'
@@ -22,7 +22,7 @@ function decodeSent({
   body,
   fields = [],
 }: Sent) {
-  return decode({ method, target, rawHeaders: headers }, Buffer.from(body), new Set(fields))
+  return decode({ method, target, rawHeaders: headers }, Buffer.from(body), fieldsToRead(fields))
 }
 
 interface Read {
@@ -334,7 +334,7 @@ check(
 test('hands on the head, the classification and the body itself', () => {
   const body = Buffer.from('{"model":"m"}')
   const head = { method: 'POST', target: '/v1/chat/completions?a=1&key=k', rawHeaders: JSON_TYPE }
-  const request = decode(head, body, new Set())
+  const request = decode(head, body, fieldsToRead([]))
   const expected: DecodedRequest = {
     head,
     dialect: 'OpenAI',

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { decode } from '../../../sidecar/request/decode.ts'
+import { decode, fieldsToRead } from '../../../sidecar/request/decode.ts'
 import type { DecodedRequest } from '../../../sidecar/request/decoded-request.ts'
 import { type BodyEdit, editBody, streamUsageEdit } from '../../../sidecar/request/edit-body.ts'
 import { pick, type Random, seeded } from '../../support/random.ts'
@@ -9,7 +9,7 @@ const FIELDS = ['model', 'temperature', 'top_p', 'user', 'größe', '__proto__']
 
 function request(body: string, target = '/v1/images/generations', contentType = 'application/json'): DecodedRequest {
   const head = { method: 'POST', target, rawHeaders: ['content-type', contentType] }
-  return decode(head, Buffer.from(body), new Set(FIELDS))
+  return decode(head, Buffer.from(body), fieldsToRead(FIELDS))
 }
 
 function edit(kind: BodyEdit['kind'], field: string, value: unknown): BodyEdit {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { Refusal } from '../../../sidecar/errors.ts'
-import { decode } from '../../../sidecar/request/decode.ts'
+import { decode, fieldsToRead } from '../../../sidecar/request/decode.ts'
 
 const FIXTURES = join(import.meta.dirname, '../../../../shared/fixtures')
 const isThere = existsSync(join(FIXTURES, 'index.json'))
@@ -61,7 +61,7 @@ const PATHS: readonly [RegExp, string][] = [
 function decoded({ method, path, headers, body }: Exchange): unknown {
   try {
     const head = { method, target: path, rawHeaders: headers.flat() }
-    const request = decode(head, Buffer.from(JSON.stringify(body)), new Set())
+    const request = decode(head, Buffer.from(JSON.stringify(body)), fieldsToRead([]))
     const { dialect, operation, endpoint, model, stream } = request
     return { what: `${dialect} ${operation} ${endpoint}`, model, stream }
   } catch (error) {
