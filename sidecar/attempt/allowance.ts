@@ -128,8 +128,9 @@ class LimitedAllowance implements Allowance {
   }
 
   release(): void {
-    // The request itself was made, whatever became of its attempts.
-    this.#whole?.settle(ONE_REQUEST, this.#limitation.deps.now())
+    const { record, deps } = this.#limitation
+    // Made, whatever became of its attempts; one that no provider was asked for takes nothing from those that come.
+    this.#whole?.settle(record.attempts > 0 ? ONE_REQUEST : NOTHING_SENT, deps.now())
   }
 
   #reserved(result: Grant | Reached, use: ExpectedUse): Reservation | LimitWord {

@@ -1,7 +1,7 @@
 // What one attempt is expected to use of its limits, and what it used in the end.
 import type { Model, Provider } from '../config/runtime.ts'
 import { type Demand, isMeasured, NOTHING_SENT } from '../limits/demand.ts'
-import { type Asked, type Estimator, type Expected, expectedUsage } from '../limits/estimate.ts'
+import { type Asked, type Estimator, type Expected, expectedUsage, isBilled } from '../limits/estimate.ts'
 import type { CountedRow } from '../limits/limit-row.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { Usage } from '../stream/usage.ts'
@@ -13,7 +13,7 @@ import { askedOf } from './asked.ts'
 export interface Use {
   rows: readonly CountedRow[]
   provider: Provider
-  /** Undefined for requests that name none: files and the like, whose use nobody tells. */
+  /** Undefined for requests that name none: files and the like, and those that leave it to the provider. */
   model: Model | undefined
   /** Whose answers are alike: the rule. */
   owner: string
@@ -24,7 +24,7 @@ export interface Use {
 export const ONE_REQUEST: Demand = Object.freeze({ inputTokens: 0, outputTokens: 0, costPicoUsd: 0 })
 
 export class ExpectedUse {
-  /** A limit counts money, and the model has no price. */
+  /** A limit that may refuse counts money, and the model has no price, or is the provider's to choose. */
   readonly unpriced: boolean
   readonly #use: Use
   readonly #estimator: Pick<Estimator, 'learn'>
@@ -35,8 +35,9 @@ export class ExpectedUse {
     const { rows, model, owner, request } = use
     this.#use = use
     this.#estimator = estimator
-    this.unpriced = model !== undefined && model.price === undefined && rows.some(({ what }) => what === 'Cost')
-    if (model === undefined || !rows.some(({ what }) => isMeasured(what))) return
+    const billed = model !== undefined || isBilled(request)
+    this.unpriced = billed && model?.price === undefined && rows.some(countsMoney)
+    if (!billed || !rows.some(({ what }) => isMeasured(what))) return
     const asked = askedOf(use, owner, request)
     this.#measured = { asked, expected: estimator.expect(asked) }
   }
@@ -67,6 +68,17 @@ export class ExpectedUse {
   #demandOf(usage: Usage): Demand {
     const { model, provider } = this.#use
     const { inputTokens, outputTokens } = usage
-    return { inputTokens, outputTokens, costPicoUsd: costPicoUsd(usage, model?.price, provider.models) ?? 0 }
+    const cost = costPicoUsd(usage, model?.price, provider.models)
+    return { inputTokens, outputTokens, costPicoUsd: cost ?? this.#heldCost() }
   }
+
+  /** Counts where the answer used what has no price: another model, images. Unknown is not nothing. */
+  #heldCost(): number {
+    const held = this.#measured && expectedUsage(this.#measured.expected)
+    return costPicoUsd(held, this.#use.model?.price) ?? 0
+  }
+}
+
+function countsMoney({ what, mode }: CountedRow): boolean {
+  return what === 'Cost' && mode === 'Enforce'
 }

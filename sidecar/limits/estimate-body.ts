@@ -2,11 +2,14 @@
 //
 // A request with a picture of 2 MB is no prompt of half a million tokens; taken for one, it would be refused for good, since only
 // an answer could teach otherwise. A run is looked for every 4 KiB and is base64 when 256 bytes are nothing else: words, other
-// scripts (beyond ASCII) and escapes end it at once, so text costs about ten steps per 4 KiB. Shorter runs count as text.
+// scripts (beyond ASCII) and their escapes end it at once, so text costs about ten steps per 4 KiB. Shorter runs count as text.
+// PHP escapes slashes, and MIME's base64 comes in lines: `\/`, `\n` and `\r` end no run.
 
 const STRIDE_BYTES = 4096
 const RUN_BYTES = 256
 const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const ESCAPED_IN_BASE64 = '/nr'
 const IS_BASE64 = base64Bytes()
 
 export interface BodySize {
@@ -33,8 +36,15 @@ export function measureBody(body: Buffer): BodySize {
 function isRunOfBase64(body: Buffer, from: number): boolean {
   const to = from + RUN_BYTES
   if (to > body.length) return false
-  for (let at = from; at < to; at++) if (IS_BASE64[body[at] as number] === 0) return false
+  for (let at = from; at < to; at++) {
+    if (IS_BASE64[body[at] as number] === 0 && !isEscapeInBase64(body, at)) return false
+  }
   return true
+}
+
+/** What is escaped is a byte of base64 by itself. */
+function isEscapeInBase64(body: Buffer, at: number): boolean {
+  return body[at] === BACKSLASH && ESCAPED_IN_BASE64.includes(String.fromCharCode(body[at + 1] ?? 0))
 }
 
 function base64Bytes(): Uint8Array {

@@ -48,6 +48,11 @@ const FIRST_OUTPUT: Readonly<Record<Operation, number | undefined>> = {
 /** Endpoints that count tokens and make none; nobody bills them. */
 const COUNTS_ONLY = /(?:count_tokens|input_tokens|countTokens|count-tokens)$/
 
+/** Whether tokens, images or seconds are used by it: not by what only counts them, nor by files and the like. */
+export function isBilled({ operation, endpoint }: Pick<DecodedRequest, 'operation' | 'endpoint'>): boolean {
+  return FIRST_OUTPUT[operation] !== undefined && !COUNTS_ONLY.test(endpoint)
+}
+
 export interface Asked {
   /** The same in all calls; a tokenizer knows the names that providers have for their models. */
   model: string
@@ -108,9 +113,9 @@ export class Estimator {
   }
 
   expect(asked: Asked): Expected {
-    const { operation, endpoint, fields } = asked.request
+    const { operation, fields } = asked.request
     const firstOutput = FIRST_OUTPUT[operation]
-    if (firstOutput === undefined || COUNTS_ONLY.test(endpoint)) return NOTHING
+    if (firstOutput === undefined || !isBilled(asked.request)) return NOTHING
     // Of a form nothing is known but that it holds a file.
     const size = fields.format === 'json' ? measureBody(asked.request.body) : { textBytes: 0, blobs: 1 }
     const counted = this.#count(asked, size)
@@ -126,7 +131,7 @@ export class Estimator {
   }
 
   /** What the answer used, as the provider told it; what was estimated teaches nothing. `expected` is what `expect` said. */
-  learn(asked: Pick<Asked, 'model' | 'owner'>, expected: Expected, usage: Usage): void {
+  learn(asked: Pick<Asked, 'model' | 'owner' | 'maxTokens'>, expected: Expected, usage: Usage): void {
     if (expected === NOTHING || usage.estimated === true) return
     const { size, counted } = expected
     const { bytes, counted: perCounted, blobs } = this.#models.at(asked.model)
@@ -135,7 +140,14 @@ export class Estimator {
       bytes.learn(usage.inputTokens, size.textBytes)
       if (counted !== undefined) perCounted.learn(usage.inputTokens, counted)
     }
-    this.#outputs.at(outputKey(asked)).add(usage.outputTokens)
+    this.#learnOutput(asked, usage.outputTokens)
+  }
+
+  /** What its own bound cut short would have been longer: it says how much is needed at least, and not how little is enough. */
+  #learnOutput(asked: Pick<Asked, 'model' | 'owner' | 'maxTokens'>, outputTokens: number): void {
+    const percentile = this.#outputs.at(outputKey(asked))
+    const isCut = asked.maxTokens !== undefined && outputTokens >= asked.maxTokens
+    if (!isCut || outputTokens > percentile.value()) percentile.add(outputTokens)
   }
 
   /** From a stream that was whole: `contentBytes` of its reader, and the output that the provider told. */

@@ -1,10 +1,9 @@
 // What a caller is told when a limit or a budget leaves no room: which one it is, how much it allows, and when it would fit.
 import { Refusal } from '../errors.ts'
+import { SDK_WAIT_MAX_MS } from '../request/retry.ts'
 import type { Reached } from './grant.ts'
 import type { CountedRow, RowOwner, Span } from './limit-row.ts'
 
-/** Longest Retry-After, in milliseconds, that all official SDKs obey (DESIGN: what is asked of an SDK stays within it). */
-const SDK_WAIT_MAX_MS = 60_000
 /** For what time alone does not mend: an open request must end, or a share come. Both take about so long. */
 const SOON_MS = 1000
 
