@@ -32,7 +32,7 @@ interface CountConfig {
   scope: LimitScope
   /** Sorted by type, then name; each once. */
   per: LimitKeyConfig[]
-  /** Counts that a pod keeps for different values of `per` (models, headers), 1–100000; values beyond it share one more. */
+  /** Counts that a pod keeps for different values of `per` (models, headers), 1–10000; values beyond it share one more. */
   keysMax: number
   mode: LimitMode
 }

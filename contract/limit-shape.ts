@@ -23,7 +23,7 @@ export const WINDOW_MAX_MS = 30 * DAY_MS
 /** A thousand million USD. Above 2^53, where integers are as exact as a double holds them. */
 const AMOUNT_MAX = 1e21
 
-const KEYS_MAX = 100_000
+const KEYS_MAX = 10_000
 
 const windowMs = integer(WINDOW_MIN_MS, WINDOW_MAX_MS)
 const amount = integer(1, AMOUNT_MAX)

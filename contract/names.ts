@@ -22,6 +22,12 @@ export const FIELD_MANAGER = 'outrigger-operator'
 export const CONFIG_MAP = 'outrigger-config'
 export const CREDENTIALS_SECRET = 'outrigger-credentials'
 
+/**
+ * In a namespace whose pods share limits: what is used up of them when no pod is left to tell (`operator/shares/ledger.ts`). Not labelled
+ * as what is published, since no sidecar reads it.
+ */
+export const LIMITS_CONFIG_MAP = 'outrigger-limits'
+
 /** ConfigMap of one shard; shard 0 lies in CONFIG_MAP itself. */
 export function shardConfigMap(shard: number): string {
   return shard === 0 ? CONFIG_MAP : `${CONFIG_MAP}-${shard}`

@@ -57,7 +57,7 @@ export const FAILURES = {
   price_unknown: {
     status: 403,
     fault: 'policy',
-    message: 'The price of this model is unknown, and its use is limited by cost.',
+    message: 'What this request costs is unknown, and cost is limited here.',
     retry: false,
   },
   // The provider.

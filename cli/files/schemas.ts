@@ -840,7 +840,7 @@ export const LLMProviderSchema: StructuralSchema = {
                 format: 'int32',
                 default: 1000,
                 minimum: 1,
-                maximum: 100000,
+                maximum: 10000,
               },
               mode: {
                 type: 'string',
@@ -1178,7 +1178,7 @@ export const LLMRouteSchema: StructuralSchema = {
                 format: 'int32',
                 default: 1000,
                 minimum: 1,
-                maximum: 100000,
+                maximum: 10000,
               },
               mode: {
                 type: 'string',
@@ -1268,7 +1268,7 @@ export const LLMRouteSchema: StructuralSchema = {
                 format: 'int32',
                 default: 1000,
                 minimum: 1,
-                maximum: 100000,
+                maximum: 10000,
               },
               mode: {
                 type: 'string',
@@ -1717,7 +1717,7 @@ export const LLMRouteSchema: StructuralSchema = {
                       format: 'int32',
                       default: 1000,
                       minimum: 1,
-                      maximum: 100000,
+                      maximum: 10000,
                     },
                     mode: {
                       type: 'string',
@@ -1807,7 +1807,7 @@ export const LLMRouteSchema: StructuralSchema = {
                       format: 'int32',
                       default: 1000,
                       minimum: 1,
-                      maximum: 100000,
+                      maximum: 10000,
                     },
                     mode: {
                       type: 'string',

@@ -17,7 +17,7 @@ import { reachedRefusal } from '../limits/reached.ts'
 import type { KeyValues } from '../limits/row-key.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import { isDearer } from '../request/plan.ts'
-import { type Choice, modelAt } from '../request/route.ts'
+import { attemptOf, type Choice } from '../request/route.ts'
 import type { AttemptRecord, SkipWord } from '../telemetry/attempt-record.ts'
 import { type LimitedBy, noteGrant, type RequestRecord } from '../telemetry/request-record.ts'
 import { ownerOf } from './asked.ts'
@@ -108,14 +108,14 @@ class LimitedAllowance implements Allowance {
     const { provider } = backend
     const rows = rowsAt(choice.limited, provider)
     if (rows.length === 0) return UNRESERVED
-    const model = choice.model === undefined ? undefined : modelAt(backend, choice.model)
+    const attempt = attemptOf(backend, choice.model)
     const owner = ownerOf(choice, provider)
-    const use = new ExpectedUse({ rows, provider, model, owner, request }, deps.estimator)
-    if (use.unpriced && choice.limited?.unknownPrice !== 'AllowUnpriced') {
-      this.#note(new Refusal('price_unknown'), undefined)
+    const use = new ExpectedUse({ rows, attempt, owner, request }, deps.estimator)
+    if (use.unpriced !== undefined && choice.limited?.unknownPrice !== 'AllowUnpriced') {
+      this.#note(new Refusal('price_unknown', use.unpriced), undefined)
       return 'PriceUnknown'
     }
-    const values = { provider: provider.id, model: configuredName(model), head: request.head }
+    const values = { provider: provider.id, model: configuredName(attempt.model), head: request.head }
     if (this.#mustFallBack(rows, values, backend)) return 'BudgetExhausted'
     const taken = deps.limits.take(rows, values, use.expected(), deps.now())
     return taken instanceof Promise ? taken.then((result) => this.#reserved(result, use)) : this.#reserved(taken, use)

@@ -10,7 +10,7 @@ import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { Verdict } from '../standing/circuit-breaker.ts'
 import type { Usage } from '../stream/usage.ts'
 import type { Assumed } from '../stream/usage-so-far.ts'
-import { type AttemptRecord, finishAttempt } from '../telemetry/attempt-record.ts'
+import { finishAttempt } from '../telemetry/attempt-record.ts'
 import { firstSentAt, type RequestRecord } from '../telemetry/request-record.ts'
 import type { WireRequest } from '../upstream/call.ts'
 import { type Credential, standingName } from '../upstream/credentials.ts'
@@ -19,7 +19,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { askedOf, ownerOf } from './asked.ts'
 import type { FailedAttempt } from './failed-attempt.ts'
 import type { Awaited } from './keep-alive.ts'
-import { type AttemptEnd, Relay, type RelayEvents } from './relay.ts'
+import { type AttemptEnd, Relay, type RelayEvents, TIMED_OUT } from './relay.ts'
 import type { Reply } from './reply.ts'
 import type { Taken } from './turns.ts'
 
@@ -43,14 +43,6 @@ export interface AttemptContext {
   awaited: Awaited | undefined
 }
 
-/** Ends of a wait by ourselves, or by the client, which has no word. What fails by itself may fail fast, and is not fast for it. */
-const GIVEN_UP: ReadonlySet<AttemptRecord['outcome']> = new Set([
-  undefined,
-  'provider_first_byte_timeout',
-  'provider_idle_timeout',
-  'provider_total_timeout',
-] as const)
-
 /**
  * Resolves when the answer was relayed or visibly broken off, or when it failed and nothing of it was sent; rejects with a Refusal
  * when the client has left, or the request cannot be written for this provider.
@@ -66,7 +58,8 @@ export async function makeAttempt(taken: Taken, context: AttemptContext, deps: A
     verdict = cutShort ? 'Neutral' : end.verdict
     return end
   } finally {
-    if (GIVEN_UP.has(attempt.outcome)) standing.gaveUp(permit, deps.now())
+    // By ourselves, or by the client, which has no word. What fails by itself may fail fast, and is not fast for it.
+    if (attempt.outcome === undefined || TIMED_OUT.has(attempt.outcome)) standing.gaveUp(permit, deps.now())
     standing.end(permit, verdict, deps.now())
     // What was thrown is told by the request's own failure.
     if (attempt.outcome === undefined) attempt.durationMs = deps.now() - attempt.startedAt

@@ -1,9 +1,10 @@
 // What one attempt is expected to use of its limits, and what it used in the end.
-import type { Model, Provider } from '../config/runtime.ts'
+import type { Model } from '../config/runtime.ts'
 import { type Demand, isMeasured, NOTHING_SENT } from '../limits/demand.ts'
-import { type Asked, type Estimator, type Expected, expectedUsage, isBilled } from '../limits/estimate.ts'
+import { type Asked, type Estimator, type Expected, expectedUsage, isBilled, isUnmetered } from '../limits/estimate.ts'
 import type { CountedRow } from '../limits/limit-row.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
+import type { Attempt } from '../request/route.ts'
 import type { Usage } from '../stream/usage.ts'
 import type { AttemptRecord } from '../telemetry/attempt-record.ts'
 import { costPicoUsd } from '../telemetry/cost.ts'
@@ -12,9 +13,8 @@ import { askedOf } from './asked.ts'
 /** One attempt, as far as limits see it. */
 export interface Use {
   rows: readonly CountedRow[]
-  provider: Provider
-  /** Undefined for requests that name none: files and the like, and those that leave it to the provider. */
-  model: Model | undefined
+  /** Its model is undefined for requests that name none: files and the like, and those that leave it to the provider. */
+  attempt: Attempt
   /** Whose answers are alike: the rule. */
   owner: string
   request: DecodedRequest
@@ -24,21 +24,22 @@ export interface Use {
 export const ONE_REQUEST: Demand = Object.freeze({ inputTokens: 0, outputTokens: 0, costPicoUsd: 0 })
 
 export class ExpectedUse {
-  /** A limit that may refuse counts money, and the model has no price, or is the provider's to choose. */
-  readonly unpriced: boolean
+  /** A limit that may refuse counts money, and why what this uses cannot be counted in it; undefined where it can. */
+  readonly unpriced: string | undefined
   readonly #use: Use
   readonly #estimator: Pick<Estimator, 'learn'>
   /** Undefined where nothing but requests is counted. */
   readonly #measured: { asked: Asked; expected: Expected } | undefined
 
   constructor(use: Use, estimator: Pick<Estimator, 'expect' | 'learn'>) {
-    const { rows, model, owner, request } = use
+    const { rows, attempt, owner, request } = use
+    const { model } = attempt
     this.#use = use
     this.#estimator = estimator
     const billed = model !== undefined || isBilled(request)
-    this.unpriced = billed && model?.price === undefined && rows.some(countsMoney)
+    this.unpriced = rows.some(countsMoney) ? whyUnpriced(model, billed, request) : undefined
     if (!billed || !rows.some(({ what }) => isMeasured(what))) return
-    const asked = askedOf(use, owner, request)
+    const asked = askedOf(attempt, owner, request)
     this.#measured = { asked, expected: estimator.expect(asked) }
   }
 
@@ -66,7 +67,7 @@ export class ExpectedUse {
   }
 
   #demandOf(usage: Usage): Demand {
-    const { model, provider } = this.#use
+    const { model, provider } = this.#use.attempt
     const { inputTokens, outputTokens } = usage
     const cost = costPicoUsd(usage, model?.price, provider.models)
     return { inputTokens, outputTokens, costPicoUsd: cost ?? this.#heldCost() }
@@ -75,8 +76,14 @@ export class ExpectedUse {
   /** Counts where the answer used what has no price: another model, images. Unknown is not nothing. */
   #heldCost(): number {
     const held = this.#measured && expectedUsage(this.#measured.expected)
-    return costPicoUsd(held, this.#use.model?.price) ?? 0
+    return costPicoUsd(held, this.#use.attempt.model?.price) ?? 0
   }
+}
+
+function whyUnpriced(model: Model | undefined, billed: boolean, request: DecodedRequest): string | undefined {
+  if (model !== undefined && isUnmetered(request)) return 'Nobody tells what requests to this endpoint use.'
+  if (!billed || model?.price !== undefined) return undefined
+  return model === undefined ? 'The request leaves the model to the provider.' : 'Its model has no price.'
 }
 
 function countsMoney({ what, mode }: CountedRow): boolean {

@@ -23,7 +23,7 @@ import {
 import { createPrelude, type Prelude } from '../stream/prelude.ts'
 import type { ProviderError } from '../stream/provider-error.ts'
 import type { Usage } from '../stream/usage.ts'
-import { type Assumed, usageSoFar } from '../stream/usage-so-far.ts'
+import { type Assumed, usageSoFar, usageUnseen } from '../stream/usage-so-far.ts'
 import type { AttemptRecord } from '../telemetry/attempt-record.ts'
 import type { RequestRecord } from '../telemetry/request-record.ts'
 import type { Flow, ResponseSink } from '../upstream/call.ts'
@@ -61,6 +61,13 @@ export interface RelayEvents {
 
 /** `Answered`: the client got the answer, or sees that it broke off. */
 export type AttemptEnd = { readonly kind: 'Answered'; readonly verdict: Verdict } | FailedAttempt
+
+/** We gave up, and what the provider has made by then is billed. */
+export const TIMED_OUT: ReadonlySet<FailureCode | 'Answered' | 'Skipped' | undefined> = new Set([
+  'provider_first_byte_timeout',
+  'provider_idle_timeout',
+  'provider_total_timeout',
+] as const)
 
 const HELD_BYTES_MAX = 256 * 1024
 const HELD_EVENTS_MAX = 64
@@ -169,7 +176,10 @@ export class Relay implements ResponseSink, ExchangeObserver {
   }
 
   onError(refusal: Refusal): void {
-    if (!this.#reply.begun) return this.#fail(this.#brokenOff(refusal))
+    if (!this.#reply.begun) {
+      const usage = TIMED_OUT.has(refusal.code) ? this.#usageSoFar() : this.#usage()
+      return this.#fail(this.#brokenOff(refusal), usage)
+    }
     this.#finish(refusal.code)
     this.#record.cause = refusal.cause
     // Behind a whole frame it is the end of a checksum, which the client's SDK waits for.
@@ -254,9 +264,9 @@ export class Relay implements ResponseSink, ExchangeObserver {
   }
 
   /** What it holds goes on counting, until whoever follows drops it. */
-  #fail(failed: FailedAttempt): void {
+  #fail(failed: FailedAttempt, usage = this.#usage()): void {
     this.#held.settle(failed.answer?.body.length)
-    this.#attempt.usage = this.#usage()
+    this.#attempt.usage = usage
     this.#done.resolve(failed)
   }
 
@@ -277,13 +287,20 @@ export class Relay implements ResponseSink, ExchangeObserver {
   #metered(): Usage | undefined {
     const usage = this.#usage()
     const contentBytes = isOfEvents(this.#format) ? this.#reader?.contentBytes() : undefined
-    if (usage !== undefined && contentBytes !== undefined) this.#options.events.onMetered(contentBytes, usage)
+    if (contentBytes === undefined) return usage
+    if (usage === undefined) return this.#usageSoFar()
+    this.#options.events.onMetered(contentBytes, usage)
     return usage
   }
 
-  /** Of an answer that broke off. */
+  /** Of an answer that broke off, that nobody waits for any more, or that told nothing. */
   #usageSoFar(): Usage | undefined {
-    return this.#reader && usageSoFar(this.#reader, this.#options.events.assumed())
+    const { request, events } = this.#options
+    if (this.#attempt.status >= 400) return undefined
+    const assumed = events.assumed()
+    const seen = this.#reader && (usageSoFar(this.#reader, assumed) ?? this.#usage())
+    if (seen !== undefined || this.#call?.isSent !== true) return seen
+    return usageUnseen(assumed, request.stream ? 'Stream' : 'Document')
   }
 
   /** Undefined for an error. */

@@ -17,6 +17,8 @@ export class Count {
   /** Amounts that were refused. Kept only where somebody could give more: for rows that other pods count too. */
   #refused: SlidingWindow | undefined
   #toldPercent = 0
+  /** Whether the last that asked was refused. */
+  last: 'Admitted' | 'Refused' = 'Admitted'
 
   constructor(row: CountedRow, key: string, counter: Counter) {
     this.row = row
@@ -34,6 +36,7 @@ export class Count {
   }
 
   noteRefused(amount: number, nowMs: number): void {
+    this.last = 'Refused'
     if (this.row.scope === 'Pod') return
     this.#refused ??= new SlidingWindow(wantedSpanMs(this.row.span))
     this.#refused.add(amount, nowMs)

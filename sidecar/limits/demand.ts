@@ -1,5 +1,6 @@
 // What a request or an attempt is expected to use, and what it turned out to have used.
 import type { LimitedQuantity } from '../../contract/limit-config.ts'
+import type { CountedRow } from './limit-row.ts'
 
 /** One request, and so much besides. Integers; fractions of a token or a pico-USD add up too, but less exactly. */
 export interface Demand {
@@ -11,9 +12,23 @@ export interface Demand {
 /** To settle what never left this process: even `Requests` comes back. By identity; a Demand of zeros is a request that was sent. */
 export const NOTHING_SENT: Demand = Object.freeze({ inputTokens: 0, outputTokens: 0, costPicoUsd: 0 })
 
-/** Taken before it begins. */
-export function expectedAmount(what: LimitedQuantity, expected: Demand): number {
-  return what === 'Requests' || what === 'Concurrency' ? 1 : measured(what, expected)
+/**
+ * Taken before it begins. Output is a guess: it alone never makes a request larger than the whole limit, which would refuse it for
+ * good, and nothing would ever be learnt.
+ */
+export function expectedAmount({ what, limit }: Pick<CountedRow, 'what' | 'limit'>, expected: Demand): number {
+  switch (what) {
+    case 'Requests':
+    case 'Concurrency':
+      return 1
+    case 'InputTokens':
+      return measured(what, expected)
+    case 'Tokens':
+      return Math.max(measured('InputTokens', expected), Math.min(measured(what, expected), limit))
+    case 'OutputTokens':
+    case 'Cost':
+      return Math.min(measured(what, expected), limit)
+  }
 }
 
 /** Whether it is known only when an answer has told it. */

@@ -53,6 +53,14 @@ export function isBilled({ operation, endpoint }: Pick<DecodedRequest, 'operatio
   return FIRST_OUTPUT[operation] !== undefined && !COUNTS_ONLY.test(endpoint)
 }
 
+/** Free of charge, though it names a model. */
+const FREE = /\/moderations$/
+
+/** Whether it uses what nobody tells: realtime sessions, and generations that are passed through unread. */
+export function isUnmetered({ operation, endpoint }: Pick<DecodedRequest, 'operation' | 'endpoint'>): boolean {
+  return operation === 'Other' && !COUNTS_ONLY.test(endpoint) && !FREE.test(endpoint)
+}
+
 export interface Asked {
   /** The same in all calls; a tokenizer knows the names that providers have for their models. */
   model: string
@@ -158,8 +166,10 @@ export class Estimator {
   /** What to take for the usage of an answer that broke off, as far as its provider has not told it. */
   assumed(asked: Asked): Assumed {
     const { output } = this.#models.at(asked.model)
+    const { inputTokens, outputTokens } = this.expect(asked)
     return {
-      inputTokens: this.expect(asked).inputTokens,
+      inputTokens,
+      outputTokens,
       outputOf: (contentBytes) => Math.ceil(output.of(contentBytes)),
     }
   }

@@ -72,7 +72,7 @@ export class Limits {
     const survey = new Survey()
     for (const row of rows) {
       const count = this.#countsOf(row).countFor(values, nowMs)
-      survey.add(count, expectedAmount(row.what, expected), nowMs)
+      survey.add(count, expectedAmount(row, expected), nowMs)
     }
     if (survey.reached !== undefined) return this.#refuse(survey.reached)
     if (survey.asksStore === 'Yes') return this.#takeFromStore(survey, nowMs)
@@ -104,6 +104,7 @@ export class Limits {
 
   #grant(survey: Survey, tickets: readonly Ticket[], nowMs: number): Grant {
     for (const { row } of survey.shadowed) this.#countsOf(row).noteShadowRefused()
+    for (const count of survey.counts) count.last = 'Admitted'
     return new Grant(survey, tickets, warningsOf(survey.counts, nowMs), this.#ledger)
   }
 

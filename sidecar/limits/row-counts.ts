@@ -26,6 +26,8 @@ export interface RowReport {
   readonly used: number
   /** What would be used had nothing been refused lately, estimated; the most of all its keys. */
   readonly wanted: number
+  /** Whether the last that asked, for any of its keys, was refused. */
+  readonly last: 'Admitted' | 'Refused'
   /** Since this process started: requests or attempts that this row refused; and that it would have, in Shadow, had it decided. */
   readonly refused: number
   readonly shadowRefused: number
@@ -110,6 +112,7 @@ export class RowCounts {
       capacity: this.#shares.capacityOf(this.#row),
       used: top[0]?.used ?? 0,
       wanted: counts.reduce((most, count) => Math.max(most, count.wanted(nowMs)), 0),
+      last: counts.some(({ last }) => last === 'Refused') ? 'Refused' : 'Admitted',
       refused: this.#refused,
       shadowRefused: this.#shadowRefused,
       keys: this.#byKey.size,

@@ -117,6 +117,10 @@ function chooseWithoutModel(runtime: Runtime, request: DecodedRequest): Choice {
     const others = list([...new Set(rule.backends.map(({ provider }) => provider.dialect))])
     throw new Refusal('dialect_mismatch', `The backends of rule "${rule.name}" of ${rule.routeId} speak ${others}.`)
   }
+  // A model that is left to the provider is no way around the rules; files, batches and the like have none.
+  if (runtime.routes.length > 0 && request.operation !== 'Other') {
+    throw new Refusal('missing_model', `No rule of ${routeNames(runtime)} takes requests without one.`)
+  }
   const providers = runtime.usable.filter((provider) => speaks(provider, request.dialect))
   const [provider] = providers
   if (provider === undefined) throw new Refusal('model_not_found', noProvider(request.dialect))

@@ -9,6 +9,8 @@ import { NO_TOKENS, type Usage } from './usage.ts'
 export interface Assumed {
   /** Expected when it was sent. */
   inputTokens: number
+  /** Of an answer of which nothing was seen. */
+  outputTokens: number
   /** Output tokens that so many bytes of text stand for. */
   outputOf(contentBytes: number): number
 }
@@ -19,7 +21,7 @@ export interface Assumed {
  */
 export function usageSoFar(
   reader: Pick<BodyReader, 'usage' | 'contentBytes'>,
-  { inputTokens, outputOf }: Assumed,
+  { inputTokens, outputOf }: Pick<Assumed, 'inputTokens' | 'outputOf'>,
 ): Usage | undefined {
   const told = reader.usage()
   const bytes = reader.contentBytes()
@@ -27,4 +29,14 @@ export function usageSoFar(
   const outputTokens = bytes === 0 ? 0 : outputOf(bytes)
   if (told === undefined) return { ...NO_TOKENS, inputTokens, outputTokens, estimated: true }
   return { ...told, outputTokens: Math.max(told.outputTokens, outputTokens) }
+}
+
+/**
+ * Of an answer that was asked for and given up before any of it was seen. A stream has begun with its input; a document comes when all of
+ * it is made.
+ */
+export function usageUnseen({ inputTokens, outputTokens }: Assumed, answer: 'Stream' | 'Document'): Usage | undefined {
+  // Files and the like use none.
+  if (inputTokens === 0 && outputTokens === 0) return undefined
+  return { ...NO_TOKENS, inputTokens, outputTokens: answer === 'Stream' ? 0 : outputTokens, estimated: true }
 }

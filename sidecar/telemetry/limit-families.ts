@@ -95,9 +95,11 @@ const BUDGETS: readonly Family[] = [
   },
   {
     name: 'outrigger_budget_exhausted',
-    help: '1 while a budget, or the fullest of its keys, is used up.',
+    help: '1 while a budget, or one of its keys, is used up, or refuses what does not fit into the rest.',
     type: 'gauge',
-    samples: ({ row, used, capacity }) => [{ labels: budgetLabels(row), value: used >= capacity ? 1 : 0 }],
+    samples: ({ row, used, capacity, last }) => [
+      { labels: budgetLabels(row), value: used >= capacity || last === 'Refused' ? 1 : 0 },
+    ],
   },
   {
     name: 'outrigger_budget_refused_total',

@@ -51,6 +51,8 @@ interface Upgrade {
   early: Buffer
   socket: Socket
   record: RequestRecord
+  /** What ends with the client's socket, before the record is closed. */
+  atClose: (() => void)[]
   /** What the provider's refusal says of it; undefined where it has not refused. */
   verdict: Verdict | undefined
 }
@@ -86,18 +88,19 @@ export class Upgrades implements Drainable {
     const requestId = this.#options.newRequestId()
     const requestHead = { method: 'GET', target: message.url ?? '/', rawHeaders: message.rawHeaders }
     const record = this.#options.deps.recorder.begin({ requestId, head: requestHead })
-    this.#recordAtClose(socket, record)
-    const upgrade = { message, requestHead, early, socket, record, verdict: undefined }
+    const upgrade = { message, requestHead, early, socket, record, atClose: [], verdict: undefined }
+    this.#recordAtClose(upgrade)
     this.#join(upgrade).catch((error) => refuseUpgrade(upgrade, error))
   }
 
-  #recordAtClose(socket: Socket, record: RequestRecord): void {
+  #recordAtClose({ socket, record, atClose }: Upgrade): void {
     // Ordinary requests may have been answered on this socket before.
     const bytesBefore = socket.bytesWritten
     this.#sockets.add(socket)
     socket.on('error', () => {})
     socket.once('close', () => {
       this.#sockets.delete(socket)
+      for (const end of atClose) end()
       if (record.status === 0) record.status = noteFailure(record, new Refusal('client_closed')).failure.status
       this.#options.deps.recorder.end(record, socket.bytesWritten - bytesBefore)
     })
@@ -112,7 +115,7 @@ export class Upgrades implements Drainable {
 
   /** Writes the provider's request over the client's, which http-proxy sends on. Throws Refusal. */
   async #prepare(upgrade: Upgrade): Promise<Onward> {
-    const { message, requestHead, socket, record } = upgrade
+    const { message, requestHead, record } = upgrade
     const { deps, upstream, standings, random, now } = this.#options
     gate(requestHead, deps.allowed)
     const adopted = deps.current()
@@ -123,7 +126,7 @@ export class Upgrades implements Drainable {
     record.route = choice.route
     record.rule = choice.rule
     const allowance = await deps.admit(choice, request, record)
-    atClose(socket, () => allowance.release())
+    endWith(upgrade, () => allowance.release())
     const turns = new Turns({ choice, request, record, credentials: adopted.credentials, standings, random, now })
     const first = await takeFirst(turns, allowance)
     if (first === undefined) throw allowance.refusal() ?? nobodyAsked(turns.obstacles, now())
@@ -131,7 +134,7 @@ export class Upgrades implements Drainable {
     const { attempt, credential } = taken
     const { provider } = attempt
     this.#endAtClose(upgrade, taken)
-    atClose(socket, () => reserved.settle(taken.record))
+    endWith(upgrade, () => reserved.settle(taken.record))
     const { target, headers } = prepareUpgrade(request, attempt)
     credential.standing?.used(standingName(attempt.model), now())
     message.url = target
@@ -164,7 +167,7 @@ export class Upgrades implements Drainable {
 
   /** The record sums its attempts up when it is closed. */
   #endAtClose(upgrade: Upgrade, { standing, permit }: Taken): void {
-    atClose(upgrade.socket, () => {
+    endWith(upgrade, () => {
       const { status, failure } = upgrade.record
       const nowMs = this.#options.now()
       // By the client, which has no word yet, or by us.
@@ -175,9 +178,9 @@ export class Upgrades implements Drainable {
 }
 
 /** Before the record is closed; at once where the client has left while a limit was asked. */
-function atClose(socket: Socket, end: () => void): void {
+function endWith({ socket, atClose }: Upgrade, end: () => void): void {
   if (socket.destroyed) end()
-  else socket.prependOnceListener('close', end)
+  else atClose.push(end)
 }
 
 async function takeFirst(

@@ -15,7 +15,7 @@ export interface ResponseSink {
 }
 
 /** What the reader of an answer can do to it: slow it down, or end it, after which it hears nothing more. */
-export type Flow = Pick<Call, 'pause' | 'resume' | 'abort'>
+export type Flow = Pick<Call, 'pause' | 'resume' | 'abort' | 'isSent'>
 
 /** Ready bytes: `head` is the request line and all headers with the blank line, latin1. */
 export interface WireRequest {
@@ -54,6 +54,11 @@ export class Call {
   enter(phase: Phase, nowMs: number): void {
     this.#phase = phase
     this.#phaseEndsAt = nowMs + this.#phaseMs()
+  }
+
+  /** It is on a connection: its provider may have read it. */
+  get isSent(): boolean {
+    return this.#phase !== 'queued'
   }
 
   /** Ends it in whatever phase it is: out of the queue, or its connection closed. The sink hears nothing more. */

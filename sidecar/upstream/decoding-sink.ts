@@ -18,6 +18,10 @@ export class DecodingSink implements ResponseSink, Flow {
     this.#inner = inner
   }
 
+  get isSent(): boolean {
+    return this.call?.isSent === true
+  }
+
   // A client that is slow slows the decoder, and that its call: bytes that were read already could grow a thousandfold.
   pause(): void {
     if (this.#decoder === undefined) this.call?.pause()

@@ -17,10 +17,10 @@ const tier = (aboveInputTokens: number) => ({ aboveInputTokens, inputPerMillion:
 
 export const LIMIT_BOUND_CASES: readonly BoundCase[] = [
   ...atBounds('LLMProvider', 'spec.limits[0].limit', (n) => provider(limit({ limit: n })), 1, 1_000_000_000_000),
-  ...atBounds('LLMProvider', 'spec.limits[0].maxKeys', (n) => provider(limit({ maxKeys: n })), 1, 100_000),
-  ...atBounds('LLMRoute', 'spec.limits[0].maxKeys', (n) => limitOfRoute({ maxKeys: n }), 1, 100_000),
+  ...atBounds('LLMProvider', 'spec.limits[0].maxKeys', (n) => provider(limit({ maxKeys: n })), 1, 10_000),
+  ...atBounds('LLMRoute', 'spec.limits[0].maxKeys', (n) => limitOfRoute({ maxKeys: n }), 1, 10_000),
   ...atBounds('LLMRoute', 'spec.rules[0].limits[0].limit', (n) => rule(limit({ limit: n })), 1, 1_000_000_000_000),
-  ...atBounds('LLMRoute', 'spec.rules[0].budgets[0].maxKeys', (n) => spending({ maxKeys: n }), 1, 100_000),
+  ...atBounds('LLMRoute', 'spec.rules[0].budgets[0].maxKeys', (n) => spending({ maxKeys: n }), 1, 10_000),
   ...atBounds('LLMRoute', 'spec.rules[0].budgets[0].warnAtPercent[0]', (n) => spending({ warnAtPercent: [n] }), 1, 99),
   ...atBounds(
     'LLMProvider',

@@ -252,10 +252,33 @@ describe('a limit of tokens', () => {
     expect(await outcomeOf(chat({ max_tokens: 16 }))).toBe(OK)
   })
 
+  test('counts what is given up before a word of it came, as an estimate', async () => {
+    const id = named('tpm', 'left')
+    const limits = [limitConfig(id, 'Tokens', 100_000)]
+    await ways().sidecar.publish(document({ limits, rule: { name: 'left' } }))
+    const leave = new AbortController()
+    const left = ways().through.openai.chat.completions.create(
+      { model: 'm', messages: [...messages], max_tokens: 500 },
+      { headers: { 'x-mock-stall': '' }, signal: leave.signal },
+    )
+    await ways().mock.waitFor(() => true)
+    leave.abort()
+    await expect(left).rejects.toThrow()
+    const line = await ways().sidecar.accessLine(({ rule, failure }) => rule === 'left' && failure === 'client_closed')
+    expect(line).toMatchObject({ estimated: true, outputTokens: 500, status: 499 })
+    const page = (await (await fetch(`${ways().sidecar.adminUrl}/limits`)).json()) as {
+      rows: { id: string; used: number }[]
+    }
+    const used = page.rows.find((row) => row.id === id)?.used
+    expect(used).toBe(Number(line.inputTokens) + 500)
+  })
+
   test('what is larger than the whole limit is refused for good', async () => {
     const limits = [limitConfig(named('tpm', 'untried'), 'Tokens', 100)]
     await ways().sidecar.publish(document({ limits, rule: { name: 'untried' } }))
-    const failure = await failureOf(chat({ max_tokens: 64_000 }))
+    expect(await outcomeOf(chat({ max_tokens: 64_000 }))).toBe(OK)
+    const long = [{ role: 'user', content: 'Say hello. '.repeat(5000) }] as const
+    const failure = await failureOf(ways().through.openai.chat.completions.create({ model: 'm', messages: [...long] }))
     expect(failure).toMatchObject({ class: 'RateLimitError', code: REACHED })
     expect(JSON.stringify(failure)).toContain('This request alone is larger.')
   })

@@ -95,6 +95,7 @@ export interface Ask {
 
 /** What was done to the call, in order. */
 class Upstream implements Flow {
+  readonly isSent = true
   readonly done: string[] = []
   /** Milliseconds until the total limit. */
   leftMs = 60_000

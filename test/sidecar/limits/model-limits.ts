@@ -108,7 +108,10 @@ function isShared(row: CountedRow): boolean {
   return row.scope !== 'Pod'
 }
 
-function expectedOf({ what }: CountedRow, { inputTokens, outputTokens, costPicoUsd }: Demand): number {
-  const tokens = { Tokens: inputTokens + outputTokens, InputTokens: inputTokens, OutputTokens: outputTokens }
-  return { ...tokens, Cost: costPicoUsd, Requests: 1, Concurrency: 1 }[what]
+/** Of what is a guess, no more than the whole limit is ever held. */
+function expectedOf({ what, limit }: CountedRow, { inputTokens, outputTokens, costPicoUsd }: Demand): number {
+  const both = inputTokens + outputTokens
+  const tokens = { Tokens: inputTokens > limit ? inputTokens : Math.min(both, limit), InputTokens: inputTokens }
+  const guessed = { OutputTokens: Math.min(outputTokens, limit), Cost: Math.min(costPicoUsd, limit) }
+  return { ...tokens, ...guessed, Requests: 1, Concurrency: 1 }[what]
 }

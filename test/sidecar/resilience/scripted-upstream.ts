@@ -16,6 +16,7 @@ export type Step =
 export type CallEnd = 'Open' | 'Played' | 'Aborted'
 
 export class ScriptedCall implements Flow {
+  readonly isSent = true
   end: CallEnd = 'Open'
   readonly leftMs = 60_000
   readonly #steps: readonly Step[]

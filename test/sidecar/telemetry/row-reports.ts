@@ -44,6 +44,7 @@ export function rowReport(row: CountedRow, change: Partial<RowReport> = {}): Row
     capacity: row.limit,
     used: 0,
     wanted: 0,
+    last: 'Admitted',
     refused: 0,
     shadowRefused: 0,
     keys: 0,

@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals'
+import {
+  type LimitShares,
+  type LimitsReport,
+  parseLimitShares,
+  parseLimitsReport,
+} from '../../contract/limit-shares.ts'
+
+const SHARES: LimitShares = {
+  instance: 'a',
+  version: 3,
+  shares: { 'route:shop/chat//rpm': 10, 'provider:ai/openai/usd': 5e20 },
+}
+const REPORT: LimitsReport = {
+  instance: 'a',
+  sharesVersion: null,
+  limits: [{ id: 'route:shop/chat//rpm', share: 10, used: 4, wanted: 12 }],
+}
+
+test.each<LimitShares>([SHARES, { ...SHARES, before: { 'route:shop/chat//rpm': 20 } }])(
+  'reads shares: %j',
+  (shares) => {
+    expect(parseLimitShares(JSON.stringify(shares))).toEqual({ shares })
+  },
+)
+
+test.each(['', ' \n'])('an annotation that is not there, or empty, grants nothing: %j', (text) => {
+  expect(parseLimitShares(text)).toEqual({ shares: undefined })
+})
+
+test.each<[change: object, problem: string]>([
+  [{ instance: '' }, 'instance: expected 1 to 64 characters'],
+  [{ version: 0 }, 'version: expected an integer ≥ 1'],
+  [{ version: '3' }, 'version: expected an integer ≥ 1'],
+  [{ shares: { rpm: -1 } }, 'shares["rpm"]: expected an integer ≥ 0'],
+  [{ shares: { rpm: 0.5 } }, 'shares["rpm"]: expected an integer ≥ 0'],
+  [{ before: { rpm: null } }, 'before["rpm"]: expected an integer ≥ 0'],
+  [{ more: 1 }, 'more: unknown field'],
+])('names the field that is wrong: %j', (change, problem) => {
+  expect(parseLimitShares(JSON.stringify({ ...SHARES, ...change }))).toEqual({ problems: [problem] })
+})
+
+test.each(['{', '[]', '3', 'null'])('says that %j is no shares', (text) => {
+  expect(parseLimitShares(text)).toEqual({ problems: [expect.stringMatching(/^(not JSON|expected an object)/)] })
+})
+
+test.each<LimitsReport>([REPORT, { ...REPORT, sharesVersion: 3, limits: [] }])(
+  'reads what a sidecar says: %j',
+  (report) => {
+    expect(parseLimitsReport(JSON.stringify(report))).toEqual({ report })
+  },
+)
+
+test.each<[change: object, problem: string]>([
+  [{ sharesVersion: -1 }, 'sharesVersion: expected an integer ≥ 1'],
+  [{ instance: 'x'.repeat(65) }, 'instance: expected 1 to 64 characters'],
+  [{ limits: [{ id: 'a', share: 1, used: -1, wanted: 1 }] }, 'limits[0].used: expected an integer ≥ 0'],
+  [{ limits: [{ id: 'a', share: 1, used: 0.5, wanted: 1 }] }, 'limits[0].used: expected an integer ≥ 0'],
+  [{ limits: {} }, 'limits: expected a list'],
+])('believes no sidecar that says %j', (change, problem) => {
+  expect(parseLimitsReport(JSON.stringify({ ...REPORT, ...change }))).toEqual({ problems: [problem] })
+})
