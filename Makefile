@@ -75,10 +75,16 @@ limits: $(INSTALLED) ## Plays 100000 random lives of limits and budgets against 
 aborts: $(INSTALLED) ## Abandons 10000 requests in all phases, and measures; ABORTS=NUMBER for another number.
 	ABORTS=$(or $(ABORTS),10000) $(SCRIPT) test/sidecar/resilience/aborts.ts
 
+day: $(INSTALLED) ## Plays a day of 20000 mixed requests and compares all accounts of it, to the token; DAY=NUMBER, SEED=NUMBER.
+	DAY=$(or $(DAY),20000) SEED=$(or $(SEED),1) $(JEST) test/e2e/day
+
 chaos: $(INSTALLED) ## Runs 200 applications among providers that flap and reloads; SECONDS=600 says for how long.
 	$(SCRIPT) test/sidecar/resilience/chaos.ts $(or $(SECONDS),600)
+
+shares: $(INSTALLED) ## Divides limits among sidecars while everything goes wrong, 100000 times; SHARES=NUMBER for another number.
+	SHARES=$(or $(SHARES),100000) $(JEST) test/operator/shares/never-over
 
 clean: ## Removes what was built; dependencies stay.
 	rm -rf dist .cache
 
-.PHONY: help install run test check format generate golden build image demo bench fuzz truncation store limits aborts chaos clean
+.PHONY: help install run test check format generate golden build image demo bench fuzz truncation store limits aborts chaos day shares clean

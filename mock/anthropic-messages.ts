@@ -2,8 +2,26 @@
 // provisional output count), per block start … deltas … stop, a ping after the first start, message_delta with the
 // cumulative usage, message_stop. Events are named. `input_tokens` excludes what was read from the cache.
 // Source: platform.claude.com/docs/en/api/messages, and recorded streams.
-import { type Answer, bodyOf, type Call, jsonAnswer, modelOf, serverSentEvent } from './call.ts'
-import { type Completion, complete, inputTokensOf, type Prompt, piecesOf, type Tool, type Turn } from './completion.ts'
+import {
+  type Answer,
+  bodyOf,
+  type Call,
+  jsonAnswer,
+  modelOf,
+  type Piece,
+  type StreamEvent,
+  serverSentEvent,
+} from './call.ts'
+import {
+  type Completion,
+  complete,
+  inputTokensOf,
+  type Prompt,
+  piecesOf,
+  type Tool,
+  type Turn,
+  type Usage,
+} from './completion.ts'
 import { ProviderError } from './errors.ts'
 import { type JsonObject, numberOf, objectOf, objectsOf, stringOf, stringsOf } from './json.ts'
 
@@ -16,7 +34,7 @@ export function answerMessages(call: Call): Answer {
   if (numberOf(body.max_tokens) === undefined) throw new ProviderError(400, 'max_tokens: Field required')
   const completion = complete(messagesPrompt(body), call.behaviour)
   const message = messageOf(call, completion)
-  if (body.stream !== true) return { ...jsonAnswer(message), body: JSON.stringify(message) }
+  if (body.stream !== true) return { ...jsonAnswer(message, completion.usage), body: JSON.stringify(message) }
   return {
     kind: 'stream',
     contentType: 'text/event-stream; charset=utf-8',
@@ -37,47 +55,47 @@ function requireVersion(call: Call): void {
   }
 }
 
-function* framed(events: Iterable<JsonObject>): Generator<string> {
-  for (const event of events) yield serverSentEvent(event, stringOf(event.type))
+function* framed(events: Iterable<Piece>): Generator<StreamEvent> {
+  for (const { json, ...accounted } of events) yield { ...accounted, text: serverSentEvent(json, stringOf(json.type)) }
 }
 
-function* eventsOf(message: JsonObject, completion: Completion): Generator<JsonObject> {
-  const usage = objectOf(message.usage)
-  const started = { content: [], stop_reason: null, stop_sequence: null, usage: { ...usage, output_tokens: 1 } }
-  yield { type: 'message_start', message: { ...message, ...started } }
+function* eventsOf(message: JsonObject, completion: Completion): Generator<Piece> {
+  const provisional = { ...completion.usage, outputTokens: 1, reasoningTokens: 0 }
+  const started = { content: [], stop_reason: null, stop_sequence: null, usage: messageUsage(provisional) }
+  yield { json: { type: 'message_start', message: { ...message, ...started } }, told: provisional }
   for (const [index, block] of objectsOf(message.content).entries()) {
-    yield { type: 'content_block_start', index, content_block: emptied(block) }
-    if (index === 0) yield { type: 'ping' }
-    for (const delta of deltasOf(block, completion)) yield { type: 'content_block_delta', index, delta }
-    yield { type: 'content_block_stop', index }
+    yield { json: { type: 'content_block_start', index, content_block: emptied(block) }, wrote: stringOf(block.name) }
+    if (index === 0) yield { json: { type: 'ping' } }
+    for (const { json: delta, ...accounted } of deltasOf(block, completion)) {
+      yield { ...accounted, json: { type: 'content_block_delta', index, delta } }
+    }
+    yield { json: { type: 'content_block_stop', index } }
   }
   const { stop_reason, stop_sequence, stop_details, container } = message
-  yield {
-    type: 'message_delta',
-    delta: { stop_reason, stop_sequence, stop_details, container },
-    usage: deltaUsage(usage),
-  }
-  yield { type: 'message_stop' }
+  const delta = { stop_reason, stop_sequence, stop_details, container }
+  const told = completion.usage
+  yield { json: { type: 'message_delta', delta, usage: deltaUsage(messageUsage(told)) }, told }
+  yield { json: { type: 'message_stop' } }
 }
 
 function emptied(block: JsonObject): JsonObject {
   return block.type === 'text' ? { ...block, text: '' } : { ...block, input: {} }
 }
 
-function* deltasOf(block: JsonObject, completion: Completion): Generator<JsonObject> {
+function* deltasOf(block: JsonObject, completion: Completion): Generator<Piece> {
   if (block.type === 'text') {
-    for (const text of completion.deltas) yield { type: 'text_delta', text }
+    for (const text of completion.deltas) yield { json: { type: 'text_delta', text }, wrote: text }
     return
   }
-  yield { type: 'input_json_delta', partial_json: '' }
+  yield { json: { type: 'input_json_delta', partial_json: '' } }
   for (const partial_json of piecesOf(JSON.stringify(block.input), ARGUMENT_PIECE_CHARACTERS)) {
-    yield { type: 'input_json_delta', partial_json }
+    yield { json: { type: 'input_json_delta', partial_json }, wrote: partial_json }
   }
 }
 
-function deltaUsage(usage: JsonObject): JsonObject {
-  const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens } = usage
-  return { input_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens }
+/** Of the whole; when it began, output was a guess. */
+function deltaUsage({ cache_creation: _, service_tier: __, ...counts }: JsonObject): JsonObject {
+  return counts
 }
 
 function messagesPrompt(body: JsonObject): Prompt {
@@ -141,14 +159,20 @@ function messageOf(call: Call, completion: Completion): JsonObject {
     stop_sequence: stopSequence ?? null,
     stop_details: null,
     container: null,
-    usage: {
-      input_tokens: usage.inputTokens - usage.cachedTokens,
-      cache_creation_input_tokens: 0,
-      cache_read_input_tokens: usage.cachedTokens,
-      cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
-      output_tokens: usage.outputTokens,
-      service_tier: 'standard',
-    },
+    usage: messageUsage(usage),
+  }
+}
+
+function messageUsage(usage: Usage): JsonObject {
+  const { inputTokens, cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens } = usage
+  return {
+    input_tokens: inputTokens - cachedTokens - cacheWriteTokens,
+    cache_creation_input_tokens: cacheWriteTokens,
+    cache_read_input_tokens: cachedTokens,
+    cache_creation: { ephemeral_5m_input_tokens: cacheWriteTokens, ephemeral_1h_input_tokens: 0 },
+    output_tokens: outputTokens,
+    ...(reasoningTokens > 0 ? { output_tokens_details: { thinking_tokens: reasoningTokens } } : {}),
+    service_tier: 'standard',
   }
 }
 

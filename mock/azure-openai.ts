@@ -1,7 +1,7 @@
 // Azure OpenAI's deployments: OpenAI's bodies with content-filter results, an `api-version` that must be there, and a first
 // chunk that carries only the prompt's filter results, with an empty id and model.
 // Source: learn.microsoft.com/azure/ai-services/openai/reference, and recorded streams.
-import { type Answer, bodyOf, type Call, jsonAnswer } from './call.ts'
+import { type Answer, bodyOf, type Call, jsonAnswer, type Piece } from './call.ts'
 import { ProviderError } from './errors.ts'
 import { type JsonObject, objectsOf } from './json.ts'
 import { chatChunks, chatCompletion, eventStream } from './openai-chat.ts'
@@ -20,14 +20,14 @@ export function deployment(answer: (call: Call) => Answer | Promise<Answer>) {
 
 export function answerAzureChat(call: Call): Answer {
   if (bodyOf(call).stream === true) return eventStream(filteredChunks(call))
-  const completion = chatCompletion(call)
-  return jsonAnswer({ ...completion, choices: filtered(completion), prompt_filter_results: PROMPT_FILTERS })
+  const { json, told } = chatCompletion(call)
+  return jsonAnswer({ ...json, choices: filtered(json), prompt_filter_results: PROMPT_FILTERS }, told)
 }
 
-function* filteredChunks(call: Call): Generator<JsonObject> {
+function* filteredChunks(call: Call): Generator<Piece> {
   const empty = { id: '', object: '', created: 0, model: '' }
-  yield { ...empty, choices: [], prompt_filter_results: PROMPT_FILTERS }
-  for (const chunk of chatChunks(call)) yield { ...chunk, choices: filtered(chunk) }
+  yield { json: { ...empty, choices: [], prompt_filter_results: PROMPT_FILTERS } }
+  for (const chunk of chatChunks(call)) yield { ...chunk, json: { ...chunk.json, choices: filtered(chunk.json) } }
 }
 
 function filtered(completion: JsonObject): readonly JsonObject[] {

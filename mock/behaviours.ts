@@ -26,6 +26,8 @@
 // | words            | n              | an answer of n words instead of the echo                                         |
 // | tools            | or `parallel`  | calls the first tool of the request; `parallel`: two calls                       |
 // | cached           | n or nothing   | n (or half) of the prompt's tokens are reported as read from the cache           |
+// | cache-write      | n              | n of the others as written to it, where the provider tells so: not Gemini         |
+// | reasoning        | n              | n tokens of reasoning, none of it in words, are reported as output besides       |
 // | echo-key         |                | 401 (or `status`) that repeats the credential in its body and in `x-mock-key`    |
 // | gzip             |                | content-encoding: gzip, asked for or not                                         |
 // | no-length        |                | no length and no chunks: the body ends with the connection                       |
@@ -52,6 +54,8 @@ export interface Behaviour {
   readonly words: number | undefined
   readonly toolCalls: number
   readonly cachedTokens: number | 'half'
+  readonly cacheWriteTokens: number
+  readonly reasoningTokens: number
   readonly echoKey: boolean
   readonly gzip: boolean
   readonly noLength: boolean
@@ -80,6 +84,8 @@ const NAMES = [
   'words',
   'tools',
   'cached',
+  'cache-write',
+  'reasoning',
   'echo-key',
   'gzip',
   'no-length',
@@ -134,6 +140,8 @@ export function behaviourOf(asked: Asked): Behaviour {
     words: countOf(asked, 'words'),
     toolCalls: asked.tools === undefined ? 0 : asked.tools === 'parallel' ? 2 : 1,
     cachedTokens: asked.cached === '' ? 'half' : (countOf(asked, 'cached') ?? 0),
+    cacheWriteTokens: countOf(asked, 'cache-write') ?? 0,
+    reasoningTokens: countOf(asked, 'reasoning') ?? 0,
     echoKey: asked['echo-key'] !== undefined,
     gzip: asked.gzip !== undefined,
     noLength: asked['no-length'] !== undefined,

@@ -2,6 +2,7 @@
 // behaviour that concerns the transport; deliver.ts turns an Answer into bytes on a socket.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Behaviour } from './behaviours.ts'
+import type { Usage } from './completion.ts'
 import { ProviderError } from './errors.ts'
 import type { JsonObject } from './json.ts'
 
@@ -25,19 +26,39 @@ export interface Call {
   readonly id: (prefix: string, length: number) => string
 }
 
+/** What the ledger has to know of a part of an answer. */
+export interface Accounted {
+  /** What the answer has used so far, where this part tells the client of it. */
+  readonly told?: Usage
+  /** What the model wrote in it. */
+  readonly wrote?: string
+}
+
+/** A part of an answer before it is framed. */
+export interface Piece extends Accounted {
+  readonly json: JsonObject
+}
+
+/** A part of a stream, framed and ready to send. */
+export interface StreamEvent extends Accounted {
+  readonly text: string
+}
+
 export interface UnaryAnswer {
   readonly kind: 'unary'
   readonly status: number
   /** Undefined: none is sent, as Azure does for an unknown deployment. */
   readonly contentType: string | undefined
   readonly body: string
+  /** The usage in it; undefined where it tells none. */
+  readonly told?: Usage
 }
 
 export interface StreamAnswer {
   readonly kind: 'stream'
   readonly contentType: string
-  /** Framed and ready to send; drawn one at a time, so that a long stream is never held whole. */
-  readonly events: Iterable<string>
+  /** Drawn one at a time, so that a long stream is never held whole. */
+  readonly events: Iterable<StreamEvent>
   /** Frames an error body of the dialect so that its SDKs raise it. `sent`: the events that went out before. */
   readonly frameError: (error: JsonObject, sent: number) => string
 }
@@ -56,8 +77,10 @@ export function modelOf(call: Call): string {
   throw new ProviderError(400, 'you must provide a model parameter', { param: 'model' })
 }
 
-export function jsonAnswer(value: unknown): UnaryAnswer {
-  return { kind: 'unary', status: 200, contentType: 'application/json', body: JSON.stringify(value, null, 2) }
+/** `told`: the usage in it, if any. */
+export function jsonAnswer(value: unknown, told?: Usage): UnaryAnswer {
+  const body = JSON.stringify(value, null, 2)
+  return { kind: 'unary', status: 200, contentType: 'application/json', body, ...(told && { told }) }
 }
 
 export function secondsOf(call: Call): number {

@@ -6,7 +6,8 @@
 // ends with a tool result is answered in text, so that agent loops end.
 //
 // Tokens are bytes: ceil(UTF-8 bytes / 4), at least 1. Input: the text of all turns and the tools' definitions as JSON.
-// Output: the answer's text, or the calls' names and arguments. So a translated request costs what its original costs.
+// Output: the answer's text, or the calls' names and arguments, and the reasoning that was asked for. So a translated request costs
+// what its original costs.
 import type { Behaviour } from './behaviours.ts'
 import type { JsonObject } from './json.ts'
 import { sampleArguments, sampleOf } from './sample.ts'
@@ -37,10 +38,16 @@ export interface ToolCall {
 }
 
 export interface Usage {
-  /** The whole prompt, cached part included. */
+  /** The whole prompt. */
   readonly inputTokens: number
+  /** Of inputTokens: read from the cache. */
   readonly cachedTokens: number
+  /** Of inputTokens: written to the cache. */
+  readonly cacheWriteTokens: number
+  /** All that is billed as output. */
   readonly outputTokens: number
+  /** Of outputTokens. */
+  readonly reasoningTokens: number
 }
 
 export interface Completion {
@@ -54,23 +61,37 @@ export interface Completion {
 
 /** An echo is cut here: a request of megabytes is not answered with megabytes. */
 const ECHO_CHARACTERS_MAX = 4000
+export const BYTES_PER_TOKEN = 4
 const VOCABULARY = ['the', 'outrigger', 'keeps', 'a', 'canoe', 'upright', 'on', 'open', 'water'] as const
 
 export function tokensOf(text: string): number {
-  return Math.max(1, Math.ceil(Buffer.byteLength(text) / 4))
+  return Math.max(1, Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN))
 }
 
 export function complete(prompt: Prompt, behaviour: Behaviour): Completion {
   const calls = callsFor(prompt, behaviour)
   const inputTokens = inputTokensOf(prompt)
-  const cachedTokens = behaviour.cachedTokens === 'half' ? Math.floor(inputTokens / 2) : behaviour.cachedTokens
-  const usage = { inputTokens, cachedTokens: Math.min(cachedTokens, inputTokens) }
   if (calls.length > 0) {
-    const outputTokens = tokensOf(calls.map((call) => call.name + JSON.stringify(call.args)).join(''))
-    return { deltas: [], calls, stop: 'tools', stopSequence: undefined, usage: { ...usage, outputTokens } }
+    const written = calls.map((call) => call.name + JSON.stringify(call.args)).join('')
+    const usage = usageOf(inputTokens, tokensOf(written), behaviour)
+    return { deltas: [], calls, stop: 'tools', stopSequence: undefined, usage }
   }
   const { text, stop, stopSequence } = shorten(textFor(prompt, behaviour), prompt)
-  return { deltas: wordsOf(text), calls, stop, stopSequence, usage: { ...usage, outputTokens: tokensOf(text) } }
+  const usage = usageOf(inputTokens, tokensOf(text), behaviour)
+  return { deltas: wordsOf(text), calls, stop, stopSequence, usage }
+}
+
+/** What was used where nothing is cached and nothing reasoned about. */
+export function plainUsage(inputTokens: number, outputTokens = 0): Usage {
+  return { inputTokens, cachedTokens: 0, cacheWriteTokens: 0, outputTokens, reasoningTokens: 0 }
+}
+
+function usageOf(inputTokens: number, writtenTokens: number, behaviour: Behaviour): Usage {
+  const { reasoningTokens } = behaviour
+  const asked = behaviour.cachedTokens === 'half' ? Math.floor(inputTokens / 2) : behaviour.cachedTokens
+  const cachedTokens = Math.min(asked, inputTokens)
+  const cacheWriteTokens = Math.min(behaviour.cacheWriteTokens, inputTokens - cachedTokens)
+  return { inputTokens, cachedTokens, cacheWriteTokens, outputTokens: writtenTokens + reasoningTokens, reasoningTokens }
 }
 
 export function inputTokensOf(prompt: Pick<Prompt, 'turns' | 'tools'>): number {
@@ -135,7 +156,7 @@ function cutToTokens(text: string, tokens: number): string {
   let bytes = 0
   for (const word of wordsOf(text)) {
     bytes += Buffer.byteLength(word)
-    if (bytes > tokens * 4) break
+    if (bytes > tokens * BYTES_PER_TOKEN) break
     kept += word
   }
   return kept

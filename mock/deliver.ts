@@ -5,9 +5,10 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import type { Behaviour } from './behaviours.ts'
-import type { Answer } from './call.ts'
+import type { Answer, StreamEvent, UnaryAnswer } from './call.ts'
 import { type Encoder, gzipEncoder, identityEncoder } from './encoding.ts'
 import type { JsonObject } from './json.ts'
+import type { Bill } from './ledger.ts'
 import type { AnswerHeaders } from './provider-headers.ts'
 
 export interface Delivery {
@@ -18,10 +19,20 @@ export interface Delivery {
   readonly streamError: JsonObject
 }
 
-/** `cut`: the body was ended on purpose, by the behaviour. */
-export type Outcome = 'complete' | 'cut'
+/** `cut`: the body was ended on purpose, by the behaviour. `failed`: it ended with an error in the stream. */
+export type Outcome = 'complete' | 'cut' | 'failed'
 
-export async function deliver(response: ServerResponse, delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
+export interface Delivering {
+  readonly signal: AbortSignal
+  /** Where it is accounted for, if it is. */
+  readonly bill: Bill | undefined
+}
+
+export async function deliver(
+  response: ServerResponse,
+  delivery: Delivery,
+  { signal, bill }: Delivering,
+): Promise<Outcome> {
   const { behaviour } = delivery
   if (behaviour.headDelayMs > 0) await sleep(behaviour.headDelayMs, undefined, { signal })
   if (behaviour.stallAfterEvents === 'head') await forever(signal)
@@ -29,26 +40,34 @@ export async function deliver(response: ServerResponse, delivery: Delivery, sign
   writeHead(response, delivery)
   const encoder = behaviour.gzip ? gzipEncoder() : identityEncoder()
   try {
-    return await writeBody(new Body(response, encoder, behaviour), delivery, signal)
+    return await writeBody(new Body(response, encoder, behaviour), delivery, { signal, bill })
   } finally {
     encoder.close()
   }
 }
 
-async function writeBody(body: Body, delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
+async function writeBody(body: Body, delivery: Delivery, { signal, bill }: Delivering): Promise<Outcome> {
   const { answer, behaviour, streamError } = delivery
-  const events = answer.kind === 'stream' ? answer.events : [answer.body]
+  const events = answer.kind === 'stream' ? answer.events : [documentOf(answer)]
   let sent = 0
   for (const event of events) {
     if (await stopsAfter(sent, behaviour, signal)) return 'cut'
     if (sent > 0 && behaviour.chunkDelayMs > 0) await sleep(behaviour.chunkDelayMs, undefined, { signal })
     if (answer.kind === 'stream' && behaviour.errorAfterEvents === sent) {
-      return body.finish(answer.frameError(streamError, sent))
+      return (await body.finish(answer.frameError(streamError, sent))) === 'cut' ? 'cut' : 'failed'
     }
-    if ((await body.write(event)) === 'cut') return 'cut'
+    bill?.sending(event)
+    if ((await body.write(event.text)) === 'cut') return 'cut'
+    bill?.sent(event)
     sent += 1
   }
   return (await stopsAfter(sent, behaviour, signal)) ? 'cut' : body.finish('')
+}
+
+/** What the model wrote stands among the JSON, so all of it counts; in a list of vectors it wrote nothing. */
+function documentOf({ body, told }: UnaryAnswer): StreamEvent {
+  const wrote = told !== undefined && told.outputTokens > 0 ? body : ''
+  return { text: body, wrote, ...(told && { told }) }
 }
 
 /** Stalls for ever, or says that the body is to be cut here. */
@@ -117,7 +136,7 @@ function writeHead(response: ServerResponse, { answer, headers, behaviour }: Del
 /** Ends the answer: properly when it is complete, else as `cut` says. */
 export function endBody(response: ServerResponse, outcome: Outcome, { cut, trailers }: Behaviour): void {
   const { socket } = response
-  if (outcome === 'complete') {
+  if (outcome !== 'cut') {
     if (trailers) response.addTrailers({ 'x-mock-trailer': 'complete' })
     response.end()
   } else if (cut === 'clean') {

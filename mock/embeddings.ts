@@ -1,7 +1,7 @@
 // Embeddings of OpenAI and Gemini: unit vectors that depend on the text alone, so that equal texts get equal vectors.
 import { createHash } from 'node:crypto'
 import { type Answer, bodyOf, type Call, jsonAnswer, modelOf } from './call.ts'
-import { tokensOf } from './completion.ts'
+import { plainUsage, tokensOf } from './completion.ts'
 import { ProviderError } from './errors.ts'
 import { contentText, geminiJson } from './gemini.ts'
 import { type JsonObject, numberOf, objectOf, objectsOf } from './json.ts'
@@ -20,12 +20,8 @@ export function answerEmbeddings(call: Call): Answer {
     return { object: 'embedding', index, embedding }
   })
   const tokens = tokensOf(texts.join(''))
-  return jsonAnswer({
-    object: 'list',
-    data,
-    model: modelOf(call),
-    usage: { prompt_tokens: tokens, total_tokens: tokens },
-  })
+  const usage = { prompt_tokens: tokens, total_tokens: tokens }
+  return jsonAnswer({ object: 'list', data, model: modelOf(call), usage }, plainUsage(tokens))
 }
 
 export function answerEmbedContent(call: Call): Answer {

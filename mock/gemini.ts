@@ -2,21 +2,30 @@
 // Usage is in every chunk and cumulative; the finish reason of a function call is STOP; nothing terminates the stream but
 // its end. An error inside a stream is bare JSON without `data:`, in a write of its own: the form that its SDKs raise.
 // Source: ai.google.dev/api/generate-content, and recorded streams.
-import { type Answer, bodyOf, type Call, jsonAnswer } from './call.ts'
-import { type Completion, complete, inputTokensOf, type Prompt, type Tool, type Turn, tokensOf } from './completion.ts'
+import { type Answer, bodyOf, type Call, jsonAnswer, type Piece, type StreamEvent } from './call.ts'
+import {
+  BYTES_PER_TOKEN,
+  type Completion,
+  complete,
+  inputTokensOf,
+  type Prompt,
+  type Tool,
+  type Turn,
+  tokensOf,
+  type Usage,
+} from './completion.ts'
 import { ProviderError } from './errors.ts'
 import { type JsonObject, numberOf, objectOf, objectsOf, stringOf, stringsOf } from './json.ts'
 
 const JSON_TYPE = 'application/json; charset=UTF-8'
 
-export function geminiJson(value: unknown): Answer {
-  return { ...jsonAnswer(value), contentType: JSON_TYPE }
+export function geminiJson(value: unknown, told?: Usage): Answer {
+  return { ...jsonAnswer(value, told), contentType: JSON_TYPE }
 }
 
 export function answerGenerateContent(call: Call): Answer {
-  const completion = complete(geminiPrompt(bodyOf(call)), call.behaviour)
-  const parts = partsOf(call, completion)
-  return geminiJson(chunkOf(parts, usageMetadata(completion), finishReason(completion), identity(call)))
+  const { json, told } = wholeOf(call, complete(geminiPrompt(bodyOf(call)), call.behaviour))
+  return geminiJson(json, told)
 }
 
 export function answerStreamGenerateContent(call: Call): Answer {
@@ -45,38 +54,52 @@ export function contentText(content: unknown): string {
     .join('')
 }
 
-function* sseFramed(chunks: Iterable<JsonObject>): Generator<string> {
-  for (const chunk of chunks) yield `data: ${JSON.stringify(chunk)}\r\n\r\n`
+function* sseFramed(chunks: Iterable<Piece>): Generator<StreamEvent> {
+  for (const { json, ...accounted } of chunks) yield { ...accounted, text: `data: ${JSON.stringify(json)}\r\n\r\n` }
 }
 
-function* arrayFramed(chunks: Iterable<JsonObject>): Generator<string> {
+function* arrayFramed(chunks: Iterable<Piece>): Generator<StreamEvent> {
   let separator = '['
-  for (const chunk of chunks) {
-    yield separator + JSON.stringify(chunk, null, 2)
+  for (const { json, ...accounted } of chunks) {
+    yield { ...accounted, text: separator + JSON.stringify(json, null, 2) }
     separator = '\n,\r\n'
   }
-  yield '\n]\n'
+  yield { text: '\n]\n' }
 }
 
 function arrayError(error: JsonObject, sent: number): string {
   return `${sent === 0 ? '[' : '\n,\r\n'}${JSON.stringify(error, null, 2)}\n]\n`
 }
 
-function* chunksOf(call: Call, completion: Completion): Generator<JsonObject> {
+function* chunksOf(call: Call, completion: Completion): Generator<Piece> {
   const { deltas, usage } = completion
   const about = identity(call)
   const last = deltas.length - 1
   if (last < 1) {
-    yield chunkOf(partsOf(call, completion), usageMetadata(completion), finishReason(completion), about)
+    yield wholeOf(call, completion)
     return
   }
   let bytes = 0
   for (const text of deltas.slice(0, last)) {
     bytes += Buffer.byteLength(text)
-    const soFar = { ...completion, usage: { ...usage, outputTokens: Math.ceil(bytes / 4) } }
-    yield chunkOf([{ text }], usageMetadata(soFar), undefined, about)
+    const told = toldOf({ ...usage, outputTokens: Math.ceil(bytes / BYTES_PER_TOKEN) + usage.reasoningTokens })
+    yield { json: chunkOf([{ text }], told, undefined, about), told, wrote: text }
   }
-  yield chunkOf([{ text: deltas[last] }], usageMetadata(completion), finishReason(completion), about)
+  const [told, wrote] = [toldOf(usage), deltas[last] ?? '']
+  yield { json: chunkOf([{ text: wrote }], told, finishReason(completion), about), told, wrote }
+}
+
+/** All of it in one. */
+function wholeOf(call: Call, completion: Completion): Piece {
+  const told = toldOf(completion.usage)
+  const parts = partsOf(call, completion)
+  const json = chunkOf(parts, told, finishReason(completion), identity(call))
+  return { json, told, wrote: completion.deltas.join('') || JSON.stringify(completion.calls) }
+}
+
+/** It does not say what it wrote to the cache. */
+function toldOf(usage: Usage): Usage {
+  return { ...usage, cacheWriteTokens: 0 }
 }
 
 function geminiPrompt(body: JsonObject): Prompt {
@@ -144,20 +167,17 @@ function identity(call: Call): JsonObject {
   return { modelVersion: call.model, responseId: call.id('', 23) }
 }
 
-function chunkOf(
-  parts: readonly JsonObject[],
-  metadata: JsonObject,
-  finish: string | undefined,
-  about: JsonObject,
-): JsonObject {
+function chunkOf(parts: readonly JsonObject[], told: Usage, finish: string | undefined, about: JsonObject): JsonObject {
   const candidate = { content: { parts, role: 'model' }, ...(finish ? { finishReason: finish } : {}), index: 0 }
-  return { candidates: [candidate], usageMetadata: metadata, ...about }
+  return { candidates: [candidate], usageMetadata: usageMetadata(told), ...about }
 }
 
-function usageMetadata({ usage }: Completion): JsonObject {
+/** Thoughts are counted beside the candidates. */
+function usageMetadata(usage: Usage): JsonObject {
   return {
     promptTokenCount: usage.inputTokens,
-    candidatesTokenCount: usage.outputTokens,
+    candidatesTokenCount: usage.outputTokens - usage.reasoningTokens,
+    ...(usage.reasoningTokens > 0 ? { thoughtsTokenCount: usage.reasoningTokens } : {}),
     totalTokenCount: usage.inputTokens + usage.outputTokens,
     ...(usage.cachedTokens > 0 ? { cachedContentTokenCount: usage.cachedTokens } : {}),
     promptTokensDetails: [{ modality: 'TEXT', tokenCount: usage.inputTokens }],

@@ -1,8 +1,18 @@
 // OpenAI chat completions, unary and streamed. Order of a stream: role chunk, deltas, one chunk with finish_reason and an
 // empty delta, the usage chunk only when stream_options asks for it, [DONE].
 // Source: developers.openai.com/api/reference, and recorded streams.
-import { type Answer, bodyOf, type Call, jsonAnswer, modelOf, secondsOf, serverSentEvent } from './call.ts'
-import { type Completion, complete, type Prompt, piecesOf, type Tool, type Turn } from './completion.ts'
+import {
+  type Answer,
+  bodyOf,
+  type Call,
+  jsonAnswer,
+  modelOf,
+  type Piece,
+  type StreamEvent,
+  secondsOf,
+  serverSentEvent,
+} from './call.ts'
+import { type Completion, complete, type Prompt, piecesOf, type Tool, type Turn, type Usage } from './completion.ts'
 import { ProviderError } from './errors.ts'
 import { type JsonObject, numberOf, objectOf, objectsOf, stringOf, stringsOf } from './json.ts'
 
@@ -12,35 +22,39 @@ const ARGUMENT_PIECE_CHARACTERS = 6
 
 export function answerChat(call: Call): Answer {
   if (bodyOf(call).stream === true) return eventStream(chatChunks(call))
-  return jsonAnswer(chatCompletion(call))
+  const { json, told } = chatCompletion(call)
+  return jsonAnswer(json, told)
 }
 
 /** The whole answer of a request that does not stream. */
-export function chatCompletion(call: Call): JsonObject {
+export function chatCompletion(call: Call): Piece {
   const completion = completeChat(call)
-  return {
-    ...chatBase(call, 'chat.completion'),
-    choices: Array.from({ length: choicesOf(call) }, (_, index) => choice(call, completion, index)),
-    usage: chatUsage(completion, choicesOf(call)),
-    service_tier: 'default',
-  }
+  const told = usageOfAll(completion, choicesOf(call))
+  const choices = Array.from({ length: choicesOf(call) }, (_, index) => choice(call, completion, index))
+  const base = chatBase(call, 'chat.completion')
+  return { json: { ...base, choices, usage: chatUsage(told), service_tier: 'default' }, told }
 }
 
 /** The chunks of a streamed answer, unframed, without [DONE]. */
-export function* chatChunks(call: Call): Generator<JsonObject> {
+export function* chatChunks(call: Call): Generator<Piece> {
   const completion = completeChat(call)
   const wantsUsage = objectOf(bodyOf(call).stream_options).include_usage === true
   const base = { ...chatBase(call, 'chat.completion.chunk'), ...(wantsUsage ? { usage: null } : {}) }
   const indexes = Array.from({ length: choicesOf(call) }, (_, index) => index)
-  for (const delta of deltasOf(call, completion)) {
-    for (const index of indexes) yield { ...base, choices: [chunkChoice(index, delta, null)] }
+  for (const { json: delta, wrote = '' } of deltasOf(call, completion)) {
+    for (const index of indexes) yield { json: { ...base, choices: [chunkChoice(index, delta, null)] }, wrote }
   }
-  for (const index of indexes) yield { ...base, choices: [chunkChoice(index, {}, finishReason(completion))] }
-  if (wantsUsage) yield { ...base, choices: [], usage: chatUsage(completion, indexes.length) }
+  for (const index of indexes) yield { json: { ...base, choices: [chunkChoice(index, {}, finishReason(completion))] } }
+  if (wantsUsage) yield usageChunk(base, usageOfAll(completion, indexes.length))
+}
+
+/** The one that holds nothing else. */
+export function usageChunk(base: JsonObject, told: Usage): Piece {
+  return { json: { ...base, choices: [], usage: chatUsage(told) }, told }
 }
 
 /** Frames chunks as OpenAI does: no event names, [DONE] at the end, an object with `error` for an error. */
-export function eventStream(chunks: Iterable<JsonObject>): Answer {
+export function eventStream(chunks: Iterable<Piece>): Answer {
   return {
     kind: 'stream',
     contentType: 'text/event-stream; charset=utf-8',
@@ -49,9 +63,9 @@ export function eventStream(chunks: Iterable<JsonObject>): Answer {
   }
 }
 
-function* framed(chunks: Iterable<JsonObject>): Generator<string> {
-  for (const chunk of chunks) yield serverSentEvent(chunk)
-  yield DONE
+function* framed(chunks: Iterable<Piece>): Generator<StreamEvent> {
+  for (const { json, ...accounted } of chunks) yield { ...accounted, text: serverSentEvent(json) }
+  yield { text: DONE }
 }
 
 function completeChat(call: Call): Completion {
@@ -139,14 +153,14 @@ function chunkChoice(index: number, delta: JsonObject, finish: string | null): J
   return { index, delta, logprobs: null, finish_reason: finish }
 }
 
-function* deltasOf(call: Call, completion: Completion): Generator<JsonObject> {
-  yield { role: 'assistant', content: completion.calls.length > 0 ? null : '', refusal: null }
-  for (const content of completion.deltas) yield { content }
-  for (const [index, toolCall] of completion.calls.entries()) {
-    const opening = { id: call.id('call_', 24), type: 'function', function: { name: toolCall.name, arguments: '' } }
-    yield { tool_calls: [{ index, ...opening }] }
-    for (const piece of piecesOf(JSON.stringify(toolCall.args), ARGUMENT_PIECE_CHARACTERS)) {
-      yield { tool_calls: [{ index, function: { arguments: piece } }] }
+function* deltasOf(call: Call, completion: Completion): Generator<Piece> {
+  yield { json: { role: 'assistant', content: completion.calls.length > 0 ? null : '', refusal: null } }
+  for (const content of completion.deltas) yield { json: { content }, wrote: content }
+  for (const [index, { name, args }] of completion.calls.entries()) {
+    const opening = { id: call.id('call_', 24), type: 'function', function: { name, arguments: '' } }
+    yield { json: { tool_calls: [{ index, ...opening }] }, wrote: name }
+    for (const piece of piecesOf(JSON.stringify(args), ARGUMENT_PIECE_CHARACTERS)) {
+      yield { json: { tool_calls: [{ index, function: { arguments: piece } }] }, wrote: piece }
     }
   }
 }
@@ -158,18 +172,27 @@ export function finishReason(completion: Completion): string {
 }
 
 /** Every choice costs its own output; the prompt is counted once. */
-export function chatUsage({ usage }: Completion, choices: number): JsonObject {
-  const outputTokens = usage.outputTokens * choices
+function usageOfAll({ usage }: Completion, choices: number): Usage {
+  const { outputTokens, reasoningTokens } = usage
+  return { ...usage, outputTokens: outputTokens * choices, reasoningTokens: reasoningTokens * choices }
+}
+
+export function chatUsage(usage: Usage): JsonObject {
   return {
     prompt_tokens: usage.inputTokens,
-    completion_tokens: outputTokens,
-    total_tokens: usage.inputTokens + outputTokens,
-    prompt_tokens_details: { cached_tokens: usage.cachedTokens, audio_tokens: 0 },
+    completion_tokens: usage.outputTokens,
+    total_tokens: usage.inputTokens + usage.outputTokens,
+    prompt_tokens_details: { cached_tokens: usage.cachedTokens, ...cacheWrites(usage), audio_tokens: 0 },
     completion_tokens_details: {
-      reasoning_tokens: 0,
+      reasoning_tokens: usage.reasoningTokens,
       audio_tokens: 0,
       accepted_prediction_tokens: 0,
       rejected_prediction_tokens: 0,
     },
   }
+}
+
+/** Newer than the other counts: told only by who has any. */
+export function cacheWrites({ cacheWriteTokens }: Usage): JsonObject {
+  return cacheWriteTokens > 0 ? { cache_write_tokens: cacheWriteTokens } : {}
 }

@@ -1,8 +1,8 @@
 // OpenAI's legacy completions: `choices[].text` instead of messages, otherwise framed like chat.
-import { type Answer, bodyOf, type Call, jsonAnswer, modelOf, secondsOf } from './call.ts'
+import { type Answer, bodyOf, type Call, jsonAnswer, modelOf, type Piece, secondsOf } from './call.ts'
 import { type Completion, complete } from './completion.ts'
 import { type JsonObject, numberOf, objectOf, stringsOf } from './json.ts'
-import { chatUsage, eventStream, finishReason } from './openai-chat.ts'
+import { chatUsage, eventStream, finishReason, usageChunk } from './openai-chat.ts'
 
 /** What the API does without `max_tokens`. */
 const DEFAULT_MAX_TOKENS = 16
@@ -18,7 +18,7 @@ export function answerCompletions(call: Call): Answer {
   }
   if (body.stream === true) return eventStream(chunks(base, completion, body))
   const choices = [textChoice(completion.deltas.join(''), finishReason(completion))]
-  return jsonAnswer({ ...base, choices, usage: chatUsage(completion, 1) })
+  return jsonAnswer({ ...base, choices, usage: chatUsage(completion.usage) }, completion.usage)
 }
 
 function completeText(call: Call, body: JsonObject): Completion {
@@ -33,11 +33,11 @@ function completeText(call: Call, body: JsonObject): Completion {
   return complete(prompt, call.behaviour)
 }
 
-function* chunks(base: JsonObject, completion: Completion, body: JsonObject): Generator<JsonObject> {
-  for (const text of completion.deltas) yield { ...base, choices: [textChoice(text, null)] }
-  yield { ...base, choices: [textChoice('', finishReason(completion))] }
+function* chunks(base: JsonObject, completion: Completion, body: JsonObject): Generator<Piece> {
+  for (const text of completion.deltas) yield { json: { ...base, choices: [textChoice(text, null)] }, wrote: text }
+  yield { json: { ...base, choices: [textChoice('', finishReason(completion))] } }
   const wantsUsage = objectOf(body.stream_options).include_usage === true
-  if (wantsUsage) yield { ...base, choices: [], usage: chatUsage(completion, 1) }
+  if (wantsUsage) yield usageChunk(base, completion.usage)
 }
 
 function textChoice(text: string, finish: string | null): JsonObject {

@@ -1,7 +1,7 @@
 // The rest of OpenAI's API that people send through a proxy: images, transcriptions, files, and the rerank endpoint that
 // compatible servers offer. Nothing is stored: a file that is asked for by id exists.
 import { type Answer, bodyOf, type Call, jsonAnswer, modelOf, secondsOf } from './call.ts'
-import { tokensOf } from './completion.ts'
+import { plainUsage, tokensOf } from './completion.ts'
 import { ProviderError } from './errors.ts'
 import { type JsonObject, numberOf, objectOf, stringOf } from './json.ts'
 
@@ -17,7 +17,7 @@ export function answerImages(call: Call): Answer {
   const input_tokens = tokensOf(prompt)
   const usage = { input_tokens, output_tokens: 16 * count, total_tokens: input_tokens + 16 * count }
   const data = Array.from({ length: count }, () => ({ b64_json: PIXEL }))
-  return jsonAnswer({ created: secondsOf(call), data, usage })
+  return jsonAnswer({ created: secondsOf(call), data, usage }, plainUsage(input_tokens, 16 * count))
 }
 
 /** The transcript says what was sent: name and bytes of the file. */
@@ -30,7 +30,8 @@ export async function answerTranscriptions(call: Call): Promise<Answer> {
   }
   const [input_tokens, output_tokens] = [Math.max(1, Math.ceil(file.size / 4)), tokensOf(text)]
   const total_tokens = input_tokens + output_tokens
-  return jsonAnswer({ text, usage: { type: 'tokens', input_tokens, output_tokens, total_tokens } })
+  const usage = { type: 'tokens', input_tokens, output_tokens, total_tokens }
+  return jsonAnswer({ text, usage }, plainUsage(input_tokens, output_tokens))
 }
 
 export function answerFileList(call: Call): Answer {
@@ -59,7 +60,8 @@ export function answerRerank(call: Call): Answer {
     .toSorted((a, b) => b.relevance_score - a.relevance_score || a.index - b.index)
     .slice(0, numberOf(body.top_n) ?? documents.length)
   const total_tokens = tokensOf(query + documents.join(''))
-  return jsonAnswer({ id: call.id('rerank-', 22), model: modelOf(call), results, usage: { total_tokens } })
+  const answer = { id: call.id('rerank-', 22), model: modelOf(call), results, usage: { total_tokens } }
+  return jsonAnswer(answer, plainUsage(total_tokens))
 }
 
 async function formOf(call: Call): Promise<FormData> {

@@ -2,9 +2,29 @@
 // output_item.added … output_item.done, then exactly one terminal event that carries the usage. No [DONE]. Sequence numbers
 // count from 0 over all events. An item's id is not the call_id that a result refers to.
 // Source: developers.openai.com/api/reference, and recorded streams.
-import { type Answer, bodyOf, type Call, jsonAnswer, modelOf, secondsOf, serverSentEvent } from './call.ts'
-import { type Completion, complete, inputTokensOf, type Prompt, piecesOf, type Tool, type Turn } from './completion.ts'
+import {
+  type Answer,
+  bodyOf,
+  type Call,
+  jsonAnswer,
+  modelOf,
+  type Piece,
+  type StreamEvent,
+  secondsOf,
+  serverSentEvent,
+} from './call.ts'
+import {
+  type Completion,
+  complete,
+  inputTokensOf,
+  type Prompt,
+  piecesOf,
+  type Tool,
+  type Turn,
+  type Usage,
+} from './completion.ts'
 import { type JsonObject, numberOf, objectOf, objectsOf, stringOf } from './json.ts'
+import { cacheWrites } from './openai-chat.ts'
 
 const ARGUMENT_PIECE_CHARACTERS = 6
 
@@ -15,11 +35,12 @@ export function answerResponses(call: Call): Answer {
   const base = responseBase(call, body)
   const items = itemsOf(call, completion)
   const final = { ...base, ...outcome(call, completion), output: items.map((item) => item.whole) }
-  if (body.stream !== true) return jsonAnswer(final)
+  const told = completion.usage
+  if (body.stream !== true) return jsonAnswer(final, told)
   return {
     kind: 'stream',
     contentType: 'text/event-stream; charset=utf-8',
-    events: framed(eventsOf({ ...base, status: 'in_progress', output: [], usage: null }, items, final)),
+    events: framed(eventsOf({ ...base, status: 'in_progress', output: [], usage: null }, items, { json: final, told })),
     frameError,
   }
 }
@@ -32,25 +53,27 @@ export function answerInputTokens(call: Call): Answer {
 /** An item of the output: as it begins, what happens between, as it ends. */
 interface Item {
   readonly begun: JsonObject
-  readonly events: Iterable<JsonObject>
+  readonly events: Iterable<Piece>
   readonly whole: JsonObject
 }
 
-function* eventsOf(begun: JsonObject, items: readonly Item[], final: JsonObject): Generator<JsonObject> {
-  yield { type: 'response.created', response: begun }
-  yield { type: 'response.in_progress', response: begun }
+function* eventsOf(begun: JsonObject, items: readonly Item[], { json: final, told }: Piece): Generator<Piece> {
+  yield { json: { type: 'response.created', response: begun } }
+  yield { json: { type: 'response.in_progress', response: begun } }
   for (const [output_index, item] of items.entries()) {
-    yield { type: 'response.output_item.added', output_index, item: item.begun }
-    for (const event of item.events) yield { ...event, item_id: item.whole.id, output_index }
-    yield { type: 'response.output_item.done', output_index, item: item.whole }
+    yield { json: { type: 'response.output_item.added', output_index, item: item.begun } }
+    for (const { json, ...accounted } of item.events) {
+      yield { ...accounted, json: { ...json, item_id: item.whole.id, output_index } }
+    }
+    yield { json: { type: 'response.output_item.done', output_index, item: item.whole } }
   }
-  yield { type: `response.${stringOf(final.status)}`, response: final }
+  yield { json: { type: `response.${stringOf(final.status)}`, response: final }, ...(told && { told }) }
 }
 
-function* framed(events: Iterable<JsonObject>): Generator<string> {
+function* framed(events: Iterable<Piece>): Generator<StreamEvent> {
   let sequence_number = 0
-  for (const event of events) {
-    yield serverSentEvent({ ...event, sequence_number }, stringOf(event.type))
+  for (const { json, ...accounted } of events) {
+    yield { ...accounted, text: serverSentEvent({ ...json, sequence_number }, stringOf(json.type)) }
     sequence_number += 1
   }
 }
@@ -130,17 +153,21 @@ function responseBase(call: Call, body: JsonObject): JsonObject {
 }
 
 function outcome(call: Call, { stop, usage }: Completion): JsonObject {
-  const counted = {
-    input_tokens: usage.inputTokens,
-    input_tokens_details: { cached_tokens: usage.cachedTokens },
-    output_tokens: usage.outputTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
-    total_tokens: usage.inputTokens + usage.outputTokens,
-  }
+  const counted = responsesUsage(usage)
   if (stop === 'length') {
     return { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, usage: counted }
   }
   return { status: 'completed', completed_at: secondsOf(call), usage: counted }
+}
+
+function responsesUsage(usage: Usage): JsonObject {
+  return {
+    input_tokens: usage.inputTokens,
+    input_tokens_details: { cached_tokens: usage.cachedTokens, ...cacheWrites(usage) },
+    output_tokens: usage.outputTokens,
+    output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+    total_tokens: usage.inputTokens + usage.outputTokens,
+  }
 }
 
 function itemsOf(call: Call, completion: Completion): readonly Item[] {
@@ -156,11 +183,11 @@ function itemsOf(call: Call, completion: Completion): readonly Item[] {
   })
 }
 
-function* functionCallEvents(json: string, name: string): Generator<JsonObject> {
+function* functionCallEvents(json: string, name: string): Generator<Piece> {
   for (const delta of piecesOf(json, ARGUMENT_PIECE_CHARACTERS)) {
-    yield { type: 'response.function_call_arguments.delta', delta }
+    yield { json: { type: 'response.function_call_arguments.delta', delta }, wrote: delta }
   }
-  yield { type: 'response.function_call_arguments.done', name, arguments: json }
+  yield { json: { type: 'response.function_call_arguments.done', name, arguments: json }, wrote: name }
 }
 
 function messageItem(call: Call, completion: Completion): Item {
@@ -174,9 +201,12 @@ function messageItem(call: Call, completion: Completion): Item {
   }
 }
 
-function* textEvents(deltas: readonly string[], part: JsonObject): Generator<JsonObject> {
-  yield { type: 'response.content_part.added', content_index: 0, part: { ...part, text: '' } }
-  for (const delta of deltas) yield { type: 'response.output_text.delta', content_index: 0, delta, logprobs: [] }
-  yield { type: 'response.output_text.done', content_index: 0, logprobs: [], text: part.text }
-  yield { type: 'response.content_part.done', content_index: 0, part }
+function* textEvents(deltas: readonly string[], part: JsonObject): Generator<Piece> {
+  const base = { content_index: 0 }
+  yield { json: { type: 'response.content_part.added', ...base, part: { ...part, text: '' } } }
+  for (const delta of deltas) {
+    yield { json: { type: 'response.output_text.delta', ...base, delta, logprobs: [] }, wrote: delta }
+  }
+  yield { json: { type: 'response.output_text.done', ...base, logprobs: [], text: part.text } }
+  yield { json: { type: 'response.content_part.done', ...base, part } }
 }

@@ -16,9 +16,10 @@ import { type AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Asked } from './behaviours.ts'
 import { decide, errorDelivery, type Received, readCall, refusalOf } from './decide.ts'
-import { type Delivery, deliver, endBody } from './deliver.ts'
+import { type Delivering, type Delivery, deliver, endBody, type Outcome } from './deliver.ts'
 import { ProviderError } from './errors.ts'
 import { createIds } from './ids.ts'
+import { type AnswerAccount, AnswerLedger, type Ledger } from './ledger.ts'
 import { isRealtime, RealtimeServer } from './realtime.ts'
 import { type RecordedEntry, type RecordedRequest, RequestLog } from './record.ts'
 
@@ -38,6 +39,10 @@ export interface MockOptions {
   readonly keys?: readonly string[]
   /** Asked of every request, unless the request asks otherwise. */
   readonly always?: Asked
+  /** Milliseconds since the epoch: what answers say of their time, and the ledger's days. Default: `Date.now`. */
+  readonly wallClock?: () => number
+  /** Called for each answer that the ledger has added. */
+  readonly onAnswer?: (account: AnswerAccount) => void
 }
 
 export interface Mock {
@@ -50,6 +55,8 @@ export interface Mock {
   waitFor(matches: (request: RecordedRequest) => boolean): Promise<RecordedRequest>
   /** Asks these behaviours of the next requests, one each: `mock.next({ status: '529' }, {})` fails once. */
   next(...asked: readonly Asked[]): void
+  /** What was told and sent, since the start. See ledger.ts. */
+  ledger(): Ledger
   /** Forgets the recorded requests and what `next` queued. */
   clear(): void
   /** Ends all connections and waits. Leaves no handle open. */
@@ -77,6 +84,8 @@ class MockServer implements Mock {
   readonly #options: MockOptions
   readonly #log = new RequestLog()
   readonly #realtime = new RealtimeServer()
+  readonly #wallClock: () => number
+  readonly #ledger: AnswerLedger
   readonly #open = new Set<AbortController>()
   #queued: Asked[] = []
   #count = 0
@@ -84,6 +93,8 @@ class MockServer implements Mock {
   constructor(server: Server, host: string, options: MockOptions) {
     this.#server = server
     this.#options = options
+    this.#wallClock = options.wallClock ?? Date.now
+    this.#ledger = new AnswerLedger({ wallClock: this.#wallClock, onAnswer: options.onAnswer })
     this.port = (server.address() as AddressInfo).port
     this.url = `${options.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${this.port}`
     server.keepAliveTimeout = KEEP_ALIVE_MS
@@ -105,6 +116,10 @@ class MockServer implements Mock {
 
   next(...asked: readonly Asked[]): void {
     this.#queued.push(...asked)
+  }
+
+  ledger(): Ledger {
+    return this.#ledger.report()
   }
 
   clear(): void {
@@ -131,7 +146,8 @@ class MockServer implements Mock {
       const received = this.#read(request, bytes ?? Buffer.alloc(0))
       const tooLarge = new ProviderError(413, 'The request body is too large.')
       const delivery = bytes ? await decide(received, this.#options.keys) : errorDelivery(received, tooLarge)
-      await send(response, delivery, entry, gone)
+      const bill = this.#ledger.open(received.call, delivery.answer)
+      await send(response, delivery, entry, { signal: gone, bill })
     } catch (error) {
       if (!gone.aborted && !request.socket.destroyed) throw error
     }
@@ -163,7 +179,7 @@ class MockServer implements Mock {
       bytes,
       asked: { ...this.#options.always, ...this.#queued.shift() },
       id: createIds(`${this.port}/${this.#count}`),
-      nowMs: Date.now(),
+      nowMs: this.#wallClock(),
     })
   }
 
@@ -180,7 +196,8 @@ class MockServer implements Mock {
     }
     const error = refusal ?? new ProviderError(404, 'No WebSocket is served here.')
     const response = responseOn(request, socket)
-    await send(response, errorDelivery(received, error), entry, this.#watch(response, entry))
+    const signal = this.#watch(response, entry)
+    await send(response, errorDelivery(received, error), entry, { signal, bill: undefined })
   }
 }
 
@@ -188,9 +205,14 @@ async function send(
   response: ServerResponse,
   delivery: Delivery,
   entry: RecordedEntry,
-  gone: AbortSignal,
+  delivering: Delivering,
 ): Promise<void> {
-  const outcome = await deliver(response, delivery, gone)
+  let outcome: Outcome | undefined
+  try {
+    outcome = await deliver(response, delivery, delivering)
+  } finally {
+    delivering.bill?.close(outcome === 'complete' ? 'Whole' : 'BrokenOff')
+  }
   entry.cut = outcome === 'cut'
   endBody(response, outcome, delivery.behaviour)
 }

@@ -49,6 +49,8 @@ export interface SidecarOptions {
   log: Log
   /** Where access log lines go. */
   output: Output
+  /** Milliseconds since the epoch. Default: `Date.now`; tests let days pass. */
+  wallClock?: () => number
 }
 
 export interface Sidecar {
@@ -66,7 +68,7 @@ const POLL_MS = 2000
 const RECORD_TURNS_MAX = 1000
 
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const { settings, log, output, directory, version } = options
+  const { settings, log, output, directory, version, wallClock = Date.now } = options
   const now = (): number => performance.now()
   const random = (): number => Math.random()
 
@@ -78,10 +80,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     return current === undefined ? [] : providerReports(current, standings.report(now()), now())
   }
   const shares = new Shares('Whole', randomUUID(), now())
-  const limits = new Limits(createLocalSource({ wallClock: (nowMs) => nowMs + Date.now() - performance.now() }), shares)
+  const limits = new Limits(
+    createLocalSource({ wallClock: (nowMs) => nowMs + wallClock() - performance.now() }),
+    shares,
+  )
   const limitReports = createLimitReports(limits, now)
-  const usage = new UsageLedger({ now: Date.now })
-  const accessLog = settings.accessLog === 'on' ? createAccessLog({ write: output.write, now: Date.now }) : undefined
+  const usage = new UsageLedger({ now: wallClock })
+  const accessLog = settings.accessLog === 'on' ? createAccessLog({ write: output.write, now: wallClock }) : undefined
   const metrics = createMetrics({
     version,
     accessLogDropped: () => accessLog?.dropped() ?? 0,
@@ -101,7 +106,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     upstream,
     createStanding: ({ id }, credential) =>
       new CredentialStanding(random, (change) => events.onCredential({ provider: id, credential, ...change })),
-    wallClock: Date.now,
+    wallClock,
     events: {
       onAdopted: (adopted) => {
         standings.adopt(adopted.runtime.providers)
@@ -113,7 +118,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
   })
   const estimator = new Estimator(settings.tokenizer === 'on' ? tokenizers(log) : undefined)
-  const limiting = { limits, estimator, now, wallClock: Date.now }
+  const limiting = { limits, estimator, now, wallClock }
   const keepAlive = new KeepAlive({ everyMs: settings.streamKeepAlive, now })
   const responseHeaders = new ResponseHeaderFilter()
   const answers = new AnswerBudget(settings.answersMax)
@@ -126,7 +131,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     answers,
     random,
     now,
-    wallClock: Date.now,
+    wallClock,
   }
   const deps: Deps = {
     allowed: { allowedHosts: settings.allowHost, allowedOrigins: settings.allowOrigin },
@@ -143,7 +148,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     newRequestId: randomUUID,
     random,
     now,
-    wallClock: Date.now,
+    wallClock,
   })
 
   const watch = watchDirectory({
@@ -179,7 +184,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       usage: () =>
         usageReport(usage, { instance: shares.instance, namespace: namespaceOf(configuration), workload: '', pod: '' }),
       draining: () => draining,
-      wallClock: Date.now,
+      wallClock,
     }),
     registry: metrics.registry,
     log,

@@ -1,6 +1,7 @@
 // A node without containers, on a fake API server: kubelets that start pods, mount what the namespace's ConfigMaps and Secret
 // hold, and sync a pod when it changes, or after a minute or more; and in each pod a sidecar that adopts what is mounted, by
 // the sidecar's own code, and says what it runs. Time and chance are arguments.
+import { type LimitsReport, parseLimitShares, SHARES_ANNOTATION } from '../../contract/limit-shares.ts'
 import {
   CONFIG_MAP,
   CREDENTIALS_SECRET,
@@ -13,6 +14,7 @@ import { SecretValue } from '../../contract/secret.ts'
 import type { SetTimer } from '../../operator/kube/timer.ts'
 import { Configuration } from '../../sidecar/config/configuration.ts'
 import { DOCUMENT_FILES, unpackDocument } from '../../sidecar/config/document.ts'
+import { Shares } from '../../sidecar/limits/shares.ts'
 import { CredentialStanding } from '../../sidecar/standing/credential-standing.ts'
 import type { Upstream } from '../../sidecar/upstream/upstream.ts'
 import type { FakeObject, FakeStore, Place } from './fake-apiserver-store.ts'
@@ -36,6 +38,10 @@ export interface FakeSidecar {
   readonly adopted: readonly string[]
   /** Nobody can ask it. */
   unreachable: boolean
+  /** By limit id, what it says of those that others count too; tests set it. */
+  readonly counts: Map<string, { used: number; wanted: number }>
+  /** Of limits, in force. */
+  readonly shares: Readonly<Record<string, number>>
 }
 
 export interface FakeNode {
@@ -47,6 +53,8 @@ export interface FakeNode {
   restart(namespace: string, name: string): void
   /** What a sidecar says at its admin address, as `createSidecarAsker` gives it. */
   ask(admin: string): Promise<string | null>
+  /** What it says it counts, likewise. */
+  askLimits(admin: string): Promise<LimitsReport>
   sidecar(namespace: string, name: string): FakeSidecar | undefined
   sidecars(): FakeSidecar[]
   close(): void
@@ -63,6 +71,9 @@ const PODS = '/api/v1/pods'
 
 interface Running extends FakeSidecar {
   configuration: Configuration
+  counts: Map<string, { used: number; wanted: number }>
+  shares: Readonly<Record<string, number>>
+  sharing: Shares
   address: string
   adopted: string[]
   uid: string
@@ -76,6 +87,7 @@ type Files = ReadonlyMap<string, Buffer>
 export function createFakeNode({ store, random, startTimer, staleReads = 0 }: FakeNodeOptions): FakeNode {
   const running = new Map<string, Running>()
   let addresses = 0
+  let processes = 0
 
   const unsubscribe = store.subscribe(({ collection, type, object }) => {
     if (collection !== PODS) return
@@ -109,7 +121,21 @@ export function createFakeNode({ store, random, startTimer, staleReads = 0 }: Fa
 
   async function sync(sidecar: Running): Promise<void> {
     sidecar.mounted = filesOf(store, sidecar.pod.split('/')[0] ?? '')
+    takeShares(sidecar)
     await adopt(sidecar)
+  }
+
+  function takeShares(sidecar: Running): void {
+    const annotation = store.find(placeOf(sidecar.pod))?.metadata.annotations?.[SHARES_ANNOTATION] ?? ''
+    const parsed = parseLimitShares(annotation)
+    if ('problems' in parsed) return
+    sidecar.sharing.assign(parsed.shares)
+    sidecar.shares = parsed.shares?.shares ?? {}
+  }
+
+  /** Whom shares are granted to: this process and no other. */
+  function newProcess(): Pick<Running, 'counts' | 'shares' | 'sharing'> {
+    return { counts: new Map(), shares: {}, sharing: new Shares('Assigned', `process-${++processes}`, 0) }
   }
 
   async function adopt(sidecar: Running): Promise<void> {
@@ -125,6 +151,7 @@ export function createFakeNode({ store, random, startTimer, staleReads = 0 }: Fa
           .map(([file, bytes]) => [file, new SecretValue(bytes.toString())]),
       ),
       problems: document !== undefined && 'problem' in document ? [document.problem] : [],
+      shares: { shares: undefined },
     })
   }
 
@@ -135,6 +162,7 @@ export function createFakeNode({ store, random, startTimer, staleReads = 0 }: Fa
     const sidecar: Running = {
       ...{ pod: key, uid: pod.metadata.uid, address, unreachable: false, adopted: [], cancel: new Set() },
       ...{ nudge: JSON.stringify(pod.metadata.annotations ?? {}), mounted: new Map() },
+      ...newProcess(),
       configuration: newConfiguration(({ revision }) => sidecar.adopted.push(revision)),
     }
     running.set(key, sidecar)
@@ -144,6 +172,12 @@ export function createFakeNode({ store, random, startTimer, staleReads = 0 }: Fa
       say(key, address, 0, false)
       later(sidecar, 500, () => say(key, address, 0, true))
     })
+  }
+
+  function reached(admin: string): Running {
+    const sidecar = [...running.values()].find(({ address }) => address === admin)
+    if (sidecar === undefined || sidecar.unreachable) throw new Error(`connect ECONNREFUSED ${admin}`)
+    return sidecar
   }
 
   function stop(sidecar: Running): void {
@@ -192,15 +226,21 @@ export function createFakeNode({ store, random, startTimer, staleReads = 0 }: Fa
       const status = store.find(placeOf(key))?.status as Status | undefined
       if (sidecar === undefined || status === undefined) return
       sidecar.adopted = []
+      Object.assign(sidecar, newProcess())
+      takeShares(sidecar)
       sidecar.configuration = newConfiguration(({ revision }) => sidecar.adopted.push(revision))
       void adopt(sidecar)
       say(key, sidecar.address, (status.initContainerStatuses[0]?.restartCount ?? 0) + 1, true)
     },
     async ask(admin) {
-      const sidecar = [...running.values()].find(({ address }) => address === admin)
-      if (sidecar === undefined || sidecar.unreachable) throw new Error(`connect ECONNREFUSED ${admin}`)
-      const { current } = sidecar.configuration
+      const { current } = reached(admin).configuration
       return current?.complete ? current.runtime.config.revision : null
+    },
+    async askLimits(admin) {
+      const { sharing, shares, counts } = reached(admin)
+      const ids = [...new Set([...Object.keys(shares), ...counts.keys()])]
+      const limits = ids.map((id) => ({ id, share: shares[id] ?? 0, ...(counts.get(id) ?? { used: 0, wanted: 0 }) }))
+      return { instance: sharing.instance, sharesVersion: sharing.version, limits }
     },
     sidecar: (namespace, name) => running.get(`${namespace}/${name}`),
     sidecars: () => [...running.values()],

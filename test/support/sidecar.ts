@@ -46,10 +46,14 @@ export interface TestSidecar {
   stop(): Promise<void>
 }
 
-/** Without a source nothing is published: the sidecar is alive and not ready. Throws for YAML that is not admitted. */
+/**
+ * Without a source nothing is published: the sidecar is alive and not ready. Throws for YAML that is not admitted. `wallClock`
+ * is the sidecar's, in milliseconds since the epoch.
+ */
 export async function startTestSidecar(
   source: Source | undefined,
   settings: Partial<SidecarSettings> = {},
+  wallClock: () => number = Date.now,
 ): Promise<TestSidecar> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'outrigger-test-'))
   if (source !== undefined) await publish(directory, filesOf(source))
@@ -73,6 +77,7 @@ export async function startTestSidecar(
       },
       drained: async () => {},
     },
+    wallClock,
   })
   return {
     url: urlOf(sidecar.dataPlane),
