@@ -115,7 +115,7 @@ function tryText(one: AttemptRecord, usage: string): string {
 function usageOf({ usage, costPicoUsd }: AttemptRecord): string {
   if (usage === undefined) return ''
   const cost = costPicoUsd === undefined ? 'null' : `"${usd(costPicoUsd)}"`
-  return `,"inputTokens":${usage.inputTokens},"outputTokens":${usage.outputTokens}${rareOf(usage)},"costUsd":${cost}`
+  return `,${tokens(usage)},"costUsd":${cost}`
 }
 
 function tokens(usage: Usage): string {
