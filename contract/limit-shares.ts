@@ -60,18 +60,14 @@ const isLimitShares: Check<LimitShares> = objectOf<LimitShares>({
   before: optional(mapOf(isAmount)),
 })
 
-const isLimitReport: Check<LimitReport> = objectOf<LimitReport>({
-  id: text('1 to 1024 characters', (value) => value.length > 0 && value.length <= 1024),
-  share: isAmount,
-  used: isAmount,
-  wanted: isAmount,
-})
+const isId = text('1 to 1024 characters', (value) => value.length > 0 && value.length <= 1024)
 
-const isLimitsReport: Check<LimitsReport> = objectOf<LimitsReport>({
-  instance: isInstance,
-  sharesVersion: (value, at, problems): value is number | null => value === null || integer(1)(value, at, problems),
-  limits: listOf(isLimitReport),
-})
+/** Amounts are whole in the end, and estimates need not be: they count as the next larger one. */
+const isEstimate: Check<number> = (value, at, problems): value is number => {
+  const isFine = typeof value === 'number' && Number.isFinite(value) && value >= 0
+  if (!isFine) problems.push(`${at}: expected a number ≥ 0`)
+  return isFine
+}
 
 /**
  * The annotation's or the file's text. `shares` is undefined for one without anything but white space: nothing was granted yet.
@@ -83,10 +79,33 @@ export function parseLimitShares(json: string): { shares: LimitShares | undefine
   return 'value' in parsed ? { shares: parsed.value } : parsed
 }
 
-/** What a sidecar answered. Never throws. Its bytes are to be bounded before. */
+/**
+ * What a sidecar answered, which may say more than this: fields that are not known are left out, since sidecars of a newer version and an
+ * older operator must get along. Amounts are rounded up. Never throws. The text's length is to be bounded before.
+ */
 export function parseLimitsReport(json: string): { report: LimitsReport } | { problems: string[] } {
-  const parsed = parse(json, isLimitsReport)
-  return 'value' in parsed ? { report: parsed.value } : parsed
+  const parsed = parse(json, isObject)
+  if ('problems' in parsed) return parsed
+  const { instance, sharesVersion, limits } = parsed.value
+  const problems: string[] = []
+  const isWhole =
+    isInstance(instance, 'instance', problems) &&
+    isVersion(sharesVersion, 'sharesVersion', problems) &&
+    listOf(isLimitReport)(limits, 'limits', problems)
+  if (!isWhole) return { problems }
+  const whole = limits.map(({ id, share, used, wanted }) => ({
+    ...{ id, share: Math.ceil(share), used: Math.ceil(used), wanted: Math.ceil(wanted) },
+  }))
+  return { report: { instance, sharesVersion, limits: whole } }
+}
+
+const isVersion: Check<number | null> = (value, at, problems): value is number | null =>
+  value === null || integer(1)(value, at, problems)
+
+const isLimitReport: Check<LimitReport> = (value, at, problems): value is LimitReport => {
+  const { id, share, used, wanted } = isObject(value) ? value : {}
+  const known = objectOf<LimitReport>({ id: isId, share: isEstimate, used: isEstimate, wanted: isEstimate })
+  return known({ id, share, used, wanted }, at, problems)
 }
 
 function parse<T>(json: string, check: Check<T>): { value: T } | { problems: string[] } {

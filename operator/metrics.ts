@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Problem } from './api/problem.ts'
 import type { SidecarCounts } from './rollout/count.ts'
+import type { LimitTotal } from './shares/book.ts'
 
 export interface OperatorState {
   leads(): boolean
@@ -16,6 +17,10 @@ export interface OperatorMetrics {
   nudged(result: 'Sent' | 'Failed'): void
   /** A sidecar runs a document, this long after it was published. */
   rolledOut(sinceMs: number): void
+  /** A pod's shares of limits were written. `Conflict`: the pod had changed meanwhile, and is written again. */
+  sharesWritten(result: 'Written' | 'Conflict' | 'Failed'): void
+  /** Replaces what was said before; by limit id. */
+  limitShares(totals: ReadonlyMap<string, LimitTotal>): void
   admitted(result: 'Injected' | 'Unchanged' | 'Refused' | 'Failed'): void
   /** Replaces what was said of the namespace; counts absent: it has no sidecars. */
   namespace(name: string, problems: readonly Problem[], sidecars: SidecarCounts | undefined): void
@@ -53,6 +58,16 @@ export function createOperatorMetrics(version: string, state: OperatorState): Op
     [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
   )
   const nudges = counter('outrigger_operator_nudges_total', 'Pods told of a change.', ['result'])
+  const shareWrites = counter(
+    'outrigger_operator_limit_share_writes_total',
+    'Pods whose shares of limits were written.',
+    ['result'],
+  )
+  const limitShares = gauge(
+    'outrigger_operator_limit_shares',
+    'Of limits that pods share, in their own unit: granted to pods that are there, and used up by those that are gone.',
+    ['limit', 'state'],
+  )
   const propagation = histogram(
     'outrigger_operator_propagation_seconds',
     'From a document published to a sidecar that says it runs it.',
@@ -69,6 +84,7 @@ export function createOperatorMetrics(version: string, state: OperatorState): Op
   ])
   for (const result of ['Done', 'Failed']) reconciles.inc({ result }, 0)
   for (const result of ['Sent', 'Failed']) nudges.inc({ result }, 0)
+  for (const result of ['Written', 'Conflict', 'Failed']) shareWrites.inc({ result }, 0)
   for (const result of ['Injected', 'Unchanged', 'Refused', 'Failed']) admissions.inc({ result }, 0)
   const reported = new Map<string, readonly Problem[]>()
 
@@ -80,6 +96,14 @@ export function createOperatorMetrics(version: string, state: OperatorState): Op
     },
     nudged: (result) => nudges.inc({ result }),
     rolledOut: (sinceMs) => propagation.observe(sinceMs / 1000),
+    sharesWritten: (result) => shareWrites.inc({ result }),
+    limitShares(totals) {
+      limitShares.reset()
+      for (const [limit, { granted, departed }] of totals) {
+        limitShares.set({ limit, state: 'granted' }, granted)
+        limitShares.set({ limit, state: 'departed' }, departed)
+      }
+    },
     admitted: (result) => admissions.inc({ result }),
     namespace(name, found, counts) {
       for (const { object, reason } of reported.get(name) ?? []) problems.remove({ ...object, reason })
@@ -97,6 +121,7 @@ export function createOperatorMetrics(version: string, state: OperatorState): Op
     termEnded() {
       problems.reset()
       sidecars.reset()
+      limitShares.reset()
       reported.clear()
     },
   }

@@ -15,7 +15,7 @@ import type { OperatorSettings } from './settings.ts'
 
 export interface ReplicaOptions {
   client: KubeClient
-  asker: Pick<SidecarAsker, 'ask'>
+  asker: Pick<SidecarAsker, 'ask' | 'askLimits'>
   settings: Pick<OperatorSettings, 'namespace' | 'podName' | 'watchNamespaces' | 'nudgeRate' | 'nudgePodsMax'>
   /** Image that new pods get; undefined where Outrigger injects nothing. */
   sidecarImage: string | undefined

@@ -15,11 +15,7 @@ import { KeepAlive } from './attempt/keep-alive.ts'
 import { type Adopted, Configuration, type Rejection } from './config/configuration.ts'
 import { watchDirectory } from './config/watch.ts'
 import { type Deps, handle } from './handle.ts'
-import { Estimator } from './limits/estimate.ts'
-import { Limits } from './limits/limits.ts'
-import { createLocalSource } from './limits/local-source.ts'
-import { Shares } from './limits/shares.ts'
-import { createTokenizers, type Tokenizer } from './limits/tokenizer.ts'
+import { createLimiting } from './limiting.ts'
 import { Admission } from './listen/admission.ts'
 import { AnswerBudget } from './listen/answer-budget.ts'
 import { BodyBudget } from './listen/body-budget.ts'
@@ -30,7 +26,6 @@ import type { SidecarSettings } from './settings.ts'
 import { CredentialStanding } from './standing/credential-standing.ts'
 import { Standings } from './standing/standings.ts'
 import { createAccessLog } from './telemetry/access-log.ts'
-import { createLimitReports } from './telemetry/limit-families.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { type ProviderReport, providerReports } from './telemetry/provider-report.ts'
 import { createRecorder } from './telemetry/recorder.ts'
@@ -79,12 +74,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const { current } = configuration
     return current === undefined ? [] : providerReports(current, standings.report(now()), now())
   }
-  const shares = new Shares('Whole', randomUUID(), now())
-  const limits = new Limits(
-    createLocalSource({ wallClock: (nowMs) => nowMs + wallClock() - performance.now() }),
-    shares,
-  )
-  const limitReports = createLimitReports(limits, now)
+  const identity = {
+    pod: settings.pod,
+    workload: settings.workload,
+    get namespace() {
+      return configuration.current?.runtime.config.namespace ?? ''
+    },
+  }
+  const limiting = await createLimiting({ settings, identity, log, now, wallClock, random })
   const usage = new UsageLedger({ now: wallClock })
   const accessLog = settings.accessLog === 'on' ? createAccessLog({ write: output.write, now: wallClock }) : undefined
   const metrics = createMetrics({
@@ -92,7 +89,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     accessLogDropped: () => accessLog?.dropped() ?? 0,
     connections: () => upstream.connections(),
     standings: reports,
-    limits: limitReports,
+    limits: limiting.reports,
+    store: limiting.store,
   })
   const healthChecks = new HealthChecks({
     upstream,
@@ -110,22 +108,22 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     events: {
       onAdopted: (adopted) => {
         standings.adopt(adopted.runtime.providers)
-        limits.adopt(adopted.runtime.rows, now())
+        limiting.adopt(adopted.runtime)
         healthChecks.adopt(adopted.runtime.usable)
         noteAdopted(adopted, metrics, log)
       },
       onRejected: (rejection) => noteRejected(rejection, metrics, log),
+      onShares: (shares) => limiting.assign(shares),
+      onSharesRejected: (problem) => log.warn('shares of limits cannot be used; the last ones stay', { problem }),
     },
   })
-  const estimator = new Estimator(settings.tokenizer === 'on' ? tokenizers(log) : undefined)
-  const limiting = { limits, estimator, now, wallClock }
   const keepAlive = new KeepAlive({ everyMs: settings.streamKeepAlive, now })
   const responseHeaders = new ResponseHeaderFilter()
   const answers = new AnswerBudget(settings.answersMax)
   const attemptsDeps = {
     upstream,
     standings,
-    estimator,
+    estimator: limiting.estimator,
     keepAlive,
     responseHeaders,
     answers,
@@ -180,9 +178,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       configuration,
       upstream,
       standings: reports,
-      limits: { reports: limitReports, shares: () => limits.sharesReport(now()) },
-      usage: () =>
-        usageReport(usage, { instance: shares.instance, namespace: namespaceOf(configuration), workload: '', pod: '' }),
+      limits: { ...limiting, shares: () => limiting.limits.sharesReport(now()) },
+      usage: () => usageReport(usage, { instance: limiting.instance, ...identity }),
       draining: () => draining,
       wallClock,
     }),
@@ -209,21 +206,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       watch.close()
       healthChecks.close()
       upstream.close()
+      await limiting.close()
       await adminServer.close()
       await accessLog?.close()
     },
   }
-}
-
-function tokenizers(log: Log): (model: string) => Tokenizer | undefined {
-  return createTokenizers(
-    () => import('./vocabulary.ts'),
-    (cause) => log.warn('the tokenizer cannot be loaded; input is estimated by its size', { cause }),
-  )
-}
-
-function namespaceOf({ current }: Configuration): string {
-  return current?.runtime.config.namespace ?? ''
 }
 
 async function drainWithin(open: readonly Drainable[], timeoutMs: number, log: Log): Promise<void> {

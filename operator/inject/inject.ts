@@ -9,6 +9,7 @@
 // at most. Of another version, it came with a copy of a running pod, and is replaced. Without the annotation, it is
 // somebody else's, and the pod is refused. Rejected: skipping every pod that has one, which keeps old images alive in copies;
 // replacing it always, for the reason above.
+import { SHARES_ANNOTATION } from '../../contract/limit-shares.ts'
 import { INJECT_LABEL, INJECTED_ANNOTATION, SIDECAR_CONTAINER, VOLUME } from '../../contract/names.ts'
 import { conflicts } from './conflict.ts'
 import { missingVariables } from './environment.ts'
@@ -53,6 +54,7 @@ function patchOf(pod: RawObject, settings: InjectionSettings): JsonPatchOperatio
     ...variables(pod, 'initContainers'),
     ...volume(pod, settings),
     ...sidecar(pod, settings),
+    ...copiedShares(pod),
     ...annotation(pod, settings),
   ]
 }
@@ -77,12 +79,19 @@ function volume(pod: RawObject, settings: InjectionSettings): JsonPatchOperation
 /** First of all: init containers that come after it may use it, too. */
 function sidecar(pod: RawObject, settings: InjectionSettings): JsonPatchOperation[] {
   const spec = recordAt(pod, 'spec')
-  const container = sidecarContainer(settings, spec.resources === undefined ? 'Container' : 'Pod')
+  const container = sidecarContainer(settings, pod)
   const index = indexOf(pod, 'initContainers', SIDECAR_CONTAINER)
   if (index === -1) return prepend(['spec', 'initContainers'], spec.initContainers, [container])
   return isCurrent(pod, settings)
     ? []
     : [{ op: 'replace', path: pointer('spec', 'initContainers', index), value: container }]
+}
+
+/** A copy of a running pod brings shares of limits that were granted to the other, which goes on using them. */
+function copiedShares(pod: RawObject): JsonPatchOperation[] {
+  const shares = textAt(recordAt(recordAt(pod, 'metadata'), 'annotations'), SHARES_ANNOTATION) ?? ''
+  const path = pointer('metadata', 'annotations', SHARES_ANNOTATION)
+  return shares === '' ? [] : [{ op: 'replace', path, value: '' }]
 }
 
 function annotation(pod: RawObject, settings: InjectionSettings): JsonPatchOperation[] {

@@ -36,6 +36,9 @@ export const OWN_VARIABLES: readonly string[] = [
   'OUTRIGGER_ADMIN',
   'OUTRIGGER_CONFIG_DIR',
   'OUTRIGGER_LABELS',
+  'OUTRIGGER_LIMIT_SHARES',
+  'OUTRIGGER_POD',
+  'OUTRIGGER_WORKLOAD',
 ]
 
 const FIELDS: readonly string[] = ['version', 'image', 'imagePullPolicy', 'resources', 'env']

@@ -1,6 +1,7 @@
 // The sidecar as it lies in a pod: a native sidecar container and the volume that it reads. Goes in: the settings. Comes out:
 // two objects of the Kubernetes API, as they are sent. They pass Pod Security `restricted` and ask for no privilege.
 
+import { SHARES_ANNOTATION, SHARES_FILE } from '../../contract/limit-shares.ts'
 import {
   ADMIN_PORT,
   CREDENTIALS_SECRET,
@@ -11,7 +12,8 @@ import {
   shardConfigMap,
   VOLUME,
 } from '../../contract/names.ts'
-import type { RawObject } from './raw-object.ts'
+import { workloadOf } from '../rollout/workload.ts'
+import { type RawObject, recordAt, recordsAt, textAt } from './raw-object.ts'
 import type { InjectionSettings } from './settings.ts'
 
 /** Of the image: no user of the node, and the one that most images without a root user have. */
@@ -34,17 +36,14 @@ const SECURITY_CONTEXT: RawObject = {
   seccompProfile: { type: 'RuntimeDefault' },
 }
 
-/** Whose resources the sidecar uses: a pod that declares them as a whole (`spec.resources`) would be invalid with ours on top. */
-export type ResourcesOf = 'Container' | 'Pod'
-
-export function sidecarContainer(settings: InjectionSettings, resourcesOf: ResourcesOf): RawObject {
+export function sidecarContainer(settings: InjectionSettings, pod: RawObject): RawObject {
   return {
     name: SIDECAR_CONTAINER,
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     args: ['sidecar'],
     restartPolicy: 'Always',
-    env: [{ name: 'OUTRIGGER_ADMIN', value: ADMIN_ADDRESS }, ...settings.env],
+    env: [...ownVariables(pod), ...settings.env],
     // Declared because a PodMonitor's portNumber matches only what is; without a name because several consumers of named
     // ports look at spec.containers only, so that nobody comes to depend on one.
     ports: [{ containerPort: ADMIN_PORT, protocol: 'TCP' }],
@@ -68,16 +67,33 @@ export function sidecarContainer(settings: InjectionSettings, resourcesOf: Resou
       timeoutSeconds: 5,
       failureThreshold: 3,
     },
-    ...(resourcesOf === 'Container' && { resources: settings.resources }),
+    // A pod that declares them as a whole would be invalid with ours on top.
+    ...(recordAt(pod, 'spec').resources === undefined && { resources: settings.resources }),
     securityContext: SECURITY_CONTEXT,
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [{ name: VOLUME, mountPath: MOUNT_PATH, readOnly: true }],
   }
 }
 
+/** Where it listens, and who it is, for what it counts by pod and by workload and shares with others. */
+function ownVariables(pod: RawObject): RawObject[] {
+  const metadata = recordAt(pod, 'metadata')
+  const owners = recordsAt(metadata, 'ownerReferences').map((owner) => ({
+    ...{ kind: textAt(owner, 'kind') ?? '', name: textAt(owner, 'name') ?? '', controller: owner.controller === true },
+  }))
+  // The name of a pod is not known yet where the API server makes it.
+  const workload = workloadOf({ labels: recordAt(metadata, 'labels'), owners }) ?? 'Pod/$(OUTRIGGER_POD)'
+  return [
+    { name: 'OUTRIGGER_ADMIN', value: ADMIN_ADDRESS },
+    { name: 'OUTRIGGER_LIMIT_SHARES', value: 'assigned' },
+    { name: 'OUTRIGGER_POD', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
+    { name: 'OUTRIGGER_WORKLOAD', value: workload },
+  ]
+}
+
 /**
  * One projected volume, because all of it is swapped at once: the document is never paired with the credentials of another
- * time. Everything but the labels is optional: a pod starts, and its sidecar says that it has no configuration, before
+ * time. Everything but what the pod itself tells is optional: a pod starts, and its sidecar says that it has no configuration, before
  * anything is published for its namespace.
  *
  * Mode 0444: the kubelet writes the files as root and gives to the container's user only tokens of service accounts; to a
@@ -93,10 +109,14 @@ export function sidecarVolume(): RawObject {
       sources: [
         ...configMaps.map((name) => ({ configMap: { name, optional: true } })),
         { secret: { name: CREDENTIALS_SECRET, optional: true } },
-        {
-          downwardAPI: { items: [{ path: LABELS_FILE, fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.labels' } }] },
-        },
+        { downwardAPI: { items: DOWNWARD_ITEMS } },
       ],
     },
   }
 }
+
+/** Labels choose the routes. The annotation holds the shares of limits; while there is none its file is empty. */
+const DOWNWARD_ITEMS: readonly RawObject[] = [
+  [LABELS_FILE, 'metadata.labels'],
+  [SHARES_FILE, `metadata.annotations['${SHARES_ANNOTATION}']`],
+].map(([path, fieldPath]) => ({ path, fieldRef: { apiVersion: 'v1', fieldPath } }))

@@ -1,7 +1,8 @@
-// Asks a sidecar what it runs. Sidecars are asked, and do not tell by themselves, because they need no right, no address and
+// Asks a sidecar what it runs, and what it makes of shares of limits. Sidecars are asked, and do not tell by themselves, because they need no right, no address and
 // no certificate for the API server that way. What answers at a pod's address is the pod owner's: it is bounded, and nothing
-// of it but a revision is believed or repeated.
+// of it but a revision, and numbers within bounds, is believed or repeated.
 import { Agent, get, type IncomingMessage } from 'node:http'
+import { type LimitsReport, parseLimitsReport } from '../../contract/limit-shares.ts'
 import { createSlots } from '../pace.ts'
 
 const TIMEOUT_MS = 2_000
@@ -11,6 +12,8 @@ const IDLE_MS = 2_000
 export interface SidecarAsker {
   /** Revision in force at `HOST:PORT`, null before its first. Rejects with an Error for people when it cannot be asked. */
   ask(admin: string): Promise<string | null>
+  /** What it counts that others count too. Rejects likewise. */
+  askLimits(admin: string): Promise<LimitsReport>
   close(): void
 }
 
@@ -19,8 +22,11 @@ export function createSidecarAsker(askedAtOnceMax: number, timeoutMs = TIMEOUT_M
   // Kept for as long as a change is followed; between changes a connection to each pod of a cluster would be a waste.
   const agent = new Agent({ keepAlive: true, timeout: IDLE_MS })
   const inSlot = createSlots(askedAtOnceMax)
+  const answer = (admin: string, path: Question['path']): Promise<string> =>
+    inSlot(() => answerOf({ admin, path, agent, timeoutMs }))
   return {
-    ask: (admin) => inSlot(async () => revisionOf(admin, await answerOf({ admin, agent, timeoutMs }))),
+    ask: async (admin) => revisionOf(admin, await answer(admin, '/status')),
+    askLimits: async (admin) => limitsOf(admin, await answer(admin, '/limits')),
     close: () => agent.destroy(),
   }
 }
@@ -30,6 +36,12 @@ function revisionOf(admin: string, body: string): string | null {
   if (status === undefined) throw new Error(`what answers at ${admin} is no sidecar`)
   // A first document whose credentials have not arrived is not what was published.
   return status.complete === false ? null : status.revision
+}
+
+function limitsOf(admin: string, body: string): LimitsReport {
+  const parsed = parseLimitsReport(body)
+  if ('report' in parsed) return parsed.report
+  throw new Error(`what answers at ${admin} does not say what it counts as a sidecar does`)
 }
 
 function parsed(body: string): { revision: string | null; complete: unknown } | undefined {
@@ -43,6 +55,7 @@ function parsed(body: string): { revision: string | null; complete: unknown } | 
 
 interface Question {
   admin: string
+  path: '/status' | '/limits'
   agent: Agent
   timeoutMs: number
 }
@@ -52,9 +65,9 @@ async function answerOf(question: Question): Promise<string> {
   return (await send(question)) ?? (await send(question)) ?? Promise.reject(new Error('connections are closed at once'))
 }
 
-function send({ admin, agent, timeoutMs }: Question): Promise<string | undefined> {
+function send({ admin, path, agent, timeoutMs }: Question): Promise<string | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
-  const request = get(`http://${admin}/status`, { agent }, (response) => {
+  const request = get(`http://${admin}${path}`, { agent }, (response) => {
     read(admin, response).then(resolve, reject)
   })
   const deadline = setTimeout(() => {

@@ -26,6 +26,7 @@ import { clientOfTerm } from './leader-client.ts'
 import type { Change } from './object-store.ts'
 import { type OwnKind, Publisher } from './publisher.ts'
 import { Rollouts } from './rollouts.ts'
+import { ShareKeeper } from './share-keeper.ts'
 import { createStatusWriter } from './status-writer.ts'
 import type { Stores, ValuedSnapshot } from './stores.ts'
 import type { Version } from './watches.ts'
@@ -33,7 +34,7 @@ import type { Version } from './watches.ts'
 export interface TermOptions {
   client: KubeClient
   stores: Stores
-  asker: Pick<SidecarAsker, 'ask'>
+  asker: Pick<SidecarAsker, 'ask' | 'askLimits'>
   metrics: OperatorMetrics
   /** Aborted when the lease is lost: from then on nothing is written. */
   signal: AbortSignal
@@ -94,6 +95,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   readonly #nudges
   readonly #rollouts: Rollouts
   readonly #publisher: Publisher
+  readonly #shares: ShareKeeper
   #ended: Promise<void> | undefined
   /** Of the document that each namespace's resources come to now, published or not. */
   readonly #compiled = new Map<string, Fingerprint>()
@@ -136,6 +138,14 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
       onCurrent: metrics.rolledOut,
       onNudge: metrics.nudged,
     })
+    this.#shares = new ShareKeeper({
+      ...options,
+      client,
+      askLimits: options.asker.askLimits,
+      writeTurn: this.#nudges.turn,
+      onWrite: metrics.sharesWritten,
+      onTotals: metrics.limitShares,
+    })
     this.#publisher = new Publisher({
       client,
       versionOf: stores.ownVersion,
@@ -158,9 +168,13 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   }
 
   pod({ before, after }: Change<SidecarPod>): void {
-    if (before !== undefined && before.uid !== after?.uid) this.#rollouts.removePod(before.namespace, before.name)
+    if (before !== undefined && before.uid !== after?.uid) {
+      this.#rollouts.removePod(before.namespace, before.name)
+      this.#shares.removePod(before.uid)
+    }
     if (after === undefined) return
     this.#rollouts.setPod(after)
+    this.#shares.setPod(after)
     const { sidecarImage } = this.#options
     for (const { draft, identity } of sidecarEvents(before, after, sidecarImage)) this.#events.sendOnce(draft, identity)
     // The first pod of a namespace waits for its document.
@@ -184,6 +198,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   async #finish(): Promise<void> {
     const cancel = this.#options.clock.startTimer(() => this.#ending.abort(), END_MS)
     this.#rollouts.close()
+    this.#shares.close()
     this.#nudges.close()
     this.#events.close()
     await this.#queue.close()
@@ -302,11 +317,13 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     const isNamed = [...providers, ...routes].some(({ metadata }) => metadata.namespace === namespace)
     if (!isNamed && !this.#rollouts.hasPods(namespace) && !this.#publisher.holds(namespace)) {
       this.#compiled.delete(namespace)
+      this.#shares.setDocument(namespace, undefined)
       this.#driftedAtMs.delete(namespace)
       this.#unseenSinceMs.delete(namespace)
       this.#pausedUntilMs.delete(namespace)
     } else if (this.#compiled.get(namespace)?.revision !== config.revision) {
       this.#compiled.set(namespace, fingerprintOf(config))
+      this.#shares.setDocument(namespace, config)
     }
   }
 

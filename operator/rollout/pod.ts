@@ -1,6 +1,9 @@
 // Of a pod, only what rollout and status need: a cluster holds thousands, and each is some kilobytes of YAML.
+
+import { SHARES_ANNOTATION } from '../../contract/limit-shares.ts'
 import { ADMIN_PORT, SIDECAR_CONTAINER } from '../../contract/names.ts'
 import type { Labels } from './fingerprint.ts'
+import { workloadOf } from './workload.ts'
 
 /** A pod with the label that asks for injection. */
 export interface SidecarPod {
@@ -17,6 +20,19 @@ export interface SidecarPod {
   readonly restarts: number
   /** The kubelet has reached its startup probe: from then on it should answer. */
   readonly started: boolean
+  readonly sharing: PodSharing
+}
+
+/** Of a pod, what concerns limits that several share. */
+export interface PodSharing {
+  /** What it belongs to: `Deployment/shop`, or `Pod/name`. */
+  readonly workload: string
+  /** `HOST:PORT` of the sidecar's admin server, also while the pod is on its way out. */
+  readonly admin: string | undefined
+  /** Annotation with its shares. */
+  readonly annotation: string | undefined
+  /** Of what was read: a write can ask for nothing to have changed since. */
+  readonly resourceVersion: string
 }
 
 /**
@@ -31,7 +47,10 @@ export interface RawPod {
     name: string
     namespace?: string
     uid: string
+    resourceVersion?: string
     labels?: Record<string, string>
+    annotations?: Record<string, string>
+    ownerReferences?: readonly { kind: string; name: string; controller?: boolean }[]
     deletionTimestamp?: string
   }
   spec?: { initContainers?: { name: string; image?: string }[] }
@@ -47,20 +66,24 @@ export function sidecarPodOf({ metadata, spec, status }: RawPod): SidecarPod {
   const running = status?.initContainerStatuses?.find(({ name }) => name === SIDECAR_CONTAINER)
   const ended = metadata.deletionTimestamp !== undefined || ['Succeeded', 'Failed'].includes(status?.phase ?? '')
   const runs = running?.state?.running !== undefined && status?.podIP !== undefined
+  const { name, namespace = '', uid, labels = {}, annotations, ownerReferences = [], resourceVersion = '' } = metadata
+  const owners = ownerReferences.map((owner) => ({ ...owner, controller: owner.controller === true }))
+  const admin = runs ? addressOf(status.podIP as string) : undefined
   return {
-    namespace: metadata.namespace ?? '',
-    name: metadata.name,
-    uid: metadata.uid,
-    labels: metadata.labels ?? {},
+    ...{ namespace, name, uid, labels },
     state: ended ? 'Ended' : container === undefined ? 'Missing' : runs ? 'Running' : 'Starting',
-    admin: runs && !ended ? addressOf(status.podIP as string) : undefined,
+    admin: ended ? undefined : admin,
     image: container?.image,
     restarts: running?.restartCount ?? 0,
     started: runs && running.started !== false,
+    sharing: {
+      workload: workloadOf({ labels, owners }) ?? `Pod/${name}`,
+      ...{ admin, annotation: annotations?.[SHARES_ANNOTATION], resourceVersion },
+    },
   }
 }
 
-/** Nothing that is read of the pod is different. */
+/** Nothing that is read of the pod is different, apart from its shares of limits, which are not a rollout's concern. */
 export function isSamePod(a: SidecarPod, b: SidecarPod): boolean {
   return JSON.stringify(factsOf(a)) === JSON.stringify(factsOf(b))
 }

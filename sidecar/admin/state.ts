@@ -8,6 +8,7 @@ import { USAGE_PATH, type UsageReport } from '../../contract/usage-report.ts'
 import type { AdminDeps } from '../../process/admin/server.ts'
 import type { Configuration } from '../config/configuration.ts'
 import type { RowReport } from '../limits/row-counts.ts'
+import type { StoreReport } from '../store/store-source.ts'
 import { ailment, type ProviderReport } from '../telemetry/provider-report.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { limitSummaries, limitsPage } from './limit-state.ts'
@@ -18,7 +19,6 @@ export interface StateOptions {
   upstream: Pick<Upstream, 'connections'>
   /** Of the providers that this pod may use. */
   standings(): readonly ProviderReport[]
-  /** Absent: no page tells of them. */
   limits: LimitsView
   usage(): UsageReport
   draining(): boolean
@@ -31,6 +31,10 @@ export interface LimitsView {
   reports(): readonly RowReport[]
   /** What the operator divides by. */
   shares(): LimitsReport
+  /** Why this pod cannot count yet what it shares with others. */
+  awaits(): string | undefined
+  /** Undefined without a store. */
+  store(): StoreReport | undefined
 }
 
 export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | 'details' | 'pages'> {
@@ -38,14 +42,20 @@ export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | '
   const parts = (): object => ({
     providers: providerStates(options),
     limits: limitSummaries(limits.reports()),
+    ...(limits.store() && { store: limits.store() }),
   })
   const status = (): object => ({ ...statusOf(configuration), ...parts() })
   return {
     checks: () => {
       const ailing = standings().flatMap((report) => ailment(report) ?? [])
+      const awaited = limits.awaits()
+      const store = limits.store()
       return [
         { name: 'config', ...verdict(configuration.current !== undefined, notLoaded(configuration)), kinds: ['ready'] },
         { name: 'drain', ...verdict(!draining(), 'shutting down'), kinds: ['ready'] },
+        { name: 'limits', ...verdict(awaited === undefined, awaited ?? ''), kinds: ['ready'] },
+        // What happens without it was declared; a pod that is taken out of service because of it would help nobody.
+        { name: 'store', ...verdict(store === undefined || store.state === 'Up', store?.why ?? ''), kinds: [] },
         { name: 'providers', ...verdict(ailing.length === 0, ailing.join('; ')), kinds: [] },
       ]
     },

@@ -12,8 +12,11 @@ import type { CountedRow } from './limit-row.ts'
 export type Ticket = number
 
 export interface Shortage {
-  /** `Reached`: no room now. `TooLarge`: more than the whole limit, never fits. `Unleased`: the store must be asked. */
-  readonly kind: 'Reached' | 'TooLarge' | 'Unleased'
+  /**
+   * `Reached`: no room now. `TooLarge`: more than the whole limit, never fits. `Unleased`: the store must be asked. `Unavailable`: it
+   * cannot be, and nothing may pass without it.
+   */
+  readonly kind: 'Reached' | 'TooLarge' | 'Unleased' | 'Unavailable'
   /**
    * Until it fits, if nothing is returned earlier; Infinity when it is too large. 0 when time alone changes nothing: an open request
    * must end (`Concurrency`), a larger share come, the store be asked.

@@ -18,6 +18,9 @@ const UNITS: Readonly<Record<CountedRow['what'], string>> = {
 
 /** `wallClockMs`: since the epoch. */
 export function reachedRefusal({ row, shortage, capacity }: Reached, wallClockMs: number): Refusal {
+  if (shortage.kind === 'Unavailable') {
+    return new Refusal('limits_unavailable', describe(row), { retryAfterMs: shortage.retryAfterMs })
+  }
   const never = shortage.kind === 'TooLarge'
   const retryAfterMs = never ? undefined : shortage.retryAfterMs === 0 ? SOON_MS : shortage.retryAfterMs
   const resetAtMs = retryAfterMs === undefined ? undefined : wallClockMs + retryAfterMs

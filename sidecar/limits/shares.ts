@@ -41,6 +41,11 @@ export class Shares {
     }
   }
 
+  /** To this process, and not to an earlier one of its pod. */
+  get isGranted(): boolean {
+    return this.#granted?.instance === this.instance
+  }
+
   isShared(row: CountedRow): boolean {
     return this.#sharing === 'Assigned' && row.scope !== 'Pod'
   }

@@ -7,6 +7,7 @@
 import { Registry } from 'prom-client'
 import type { ProviderType } from '../../contract/sidecar-config.ts'
 import type { RowReport } from '../limits/row-counts.ts'
+import type { StoreReport } from '../store/store-source.ts'
 import type { Usage } from '../stream/usage.ts'
 import { registerAttempts, registerStandings } from './attempt-families.ts'
 import type { AttemptRecord } from './attempt-record.ts'
@@ -20,6 +21,7 @@ import { registerLimits } from './limit-families.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 import type { RequestRecord } from './request-record.ts'
 import { createSeries, type Series, type TargetSeries } from './series.ts'
+import { registerStore } from './store-families.ts'
 import type { AdoptedConfig } from './targets.ts'
 import { lacksUsage, noteUnpriced } from './unpriced.ts'
 
@@ -28,6 +30,8 @@ type ProviderTypes = ReadonlyMap<string, ProviderType>
 export interface MetricsOptions extends Surroundings {
   /** Of the limits and budgets in force. */
   limits(): readonly RowReport[]
+  /** Undefined without a store. */
+  store(): StoreReport | undefined
   /** Label sets of requests, tokens and costs. Default 2000. */
   seriesMax?: number
   /** Providers whose attempts are counted by name. Default 200. */
@@ -60,6 +64,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   registerAttempts(registry, attempts)
   registerStandings(registry, options.standings)
   registerLimits(registry, options.limits)
+  registerStore(registry, options.store)
   registerConfig(registry, counts)
   registerGenAi(registry, genAi)
   registerSurroundings(registry, options)

@@ -2,7 +2,7 @@
 // installation.
 import { expect, test } from '@jest/globals'
 import { parse } from 'yaml'
-import { SHARDS_MAX, shardConfigMap } from '../../contract/names.ts'
+import { LIMITS_CONFIG_MAP, SHARDS_MAX, shardConfigMap } from '../../contract/names.ts'
 import { parseInjectionSettings } from '../../operator/inject/settings.ts'
 import { CHART, CRDS_CHART, describeWithHelm, helm, template } from './helm.ts'
 import { parseManifests } from './manifests.ts'
@@ -108,7 +108,7 @@ describeWithHelm('charts', () => {
     })
   })
 
-  test('the operator may write every ConfigMap that a document can be cut into, and no other', async () => {
+  test('the operator may write every ConfigMap that a document can be cut into, what it remembers of limits, and no other', async () => {
     const { stdout } = await template([])
     const role = parse(parseManifests(stdout).get('ClusterRole outrigger') ?? '') as { rules: Rule[] }
     const writes = role.rules.filter(
@@ -116,6 +116,7 @@ describeWithHelm('charts', () => {
     )
     expect(writes.map(({ resourceNames }) => resourceNames)).toEqual([
       Array.from({ length: SHARDS_MAX }, (_, shard) => shardConfigMap(shard)),
+      [LIMITS_CONFIG_MAP],
     ])
   })
 })

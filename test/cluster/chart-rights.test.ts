@@ -69,7 +69,9 @@ describe('the operator', () => {
   may('put its annotation on a pod', patch(POD, revision('a')))
   may('change it', patch(POD, revision('b')))
   may('take it away', patch(POD, revision(null)))
-  const only = 'may change no annotation of a pod but outrigger.dev/revision'
+  const shares = (value: string): object => ({ metadata: { annotations: { 'outrigger.dev/limit-shares': value } } })
+  may('grant a pod shares of limits', patch(POD, shares('{}')))
+  const only = 'may change no annotation of a pod but outrigger.dev/revision and outrigger.dev/limit-shares'
   mayNot('add another annotation', patch(POD, { metadata: { annotations: { extra: '1' } } }), `${only}: extra`)
   mayNot('change another annotation', patch(POD, { metadata: { annotations: { team: 'x' } } }), `${only}: team`)
   mayNot('take another annotation away', patch(POD, { metadata: { annotations: { team: null } } }), `${only}: team`)
@@ -100,6 +102,11 @@ describe('the operator', () => {
     may(`apply ConfigMap ${name}`, apply(`/api/v1/namespaces/shop/configmaps/${name}`, 'v1', 'ConfigMap'))
     may(`delete ConfigMap ${name}`, { method: 'DELETE', path: `/api/v1/namespaces/shop/configmaps/${name}` })
   }
+  const limits = '/api/v1/namespaces/shop/configmaps/outrigger-limits'
+  may('remember what is used up of limits', apply(limits, 'v1', 'ConfigMap'))
+  may('read it again', { method: 'GET', path: limits })
+  may('forget it', { method: 'DELETE', path: limits })
+  mayNot('read another ConfigMap', { method: 'GET', path: '/api/v1/namespaces/shop/configmaps/other' })
   may('apply its Secret', apply('/api/v1/namespaces/shop/secrets/outrigger-credentials', 'v1', 'Secret'))
   may('delete its Secret', { method: 'DELETE', path: '/api/v1/namespaces/shop/secrets/outrigger-credentials' })
   mayNot('apply another ConfigMap', apply('/api/v1/namespaces/shop/configmaps/other', 'v1', 'ConfigMap'))

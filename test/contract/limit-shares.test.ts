@@ -51,11 +51,18 @@ test.each<LimitsReport>([REPORT, { ...REPORT, sharesVersion: 3, limits: [] }])(
   },
 )
 
+test('what a sidecar says besides is left out, and estimates are rounded up', () => {
+  const [limit] = REPORT.limits
+  const more = { ...REPORT, limits: [{ ...limit, wanted: 12.1, more: 1 }], rows: [{ id: 'a' }] }
+  expect(parseLimitsReport(JSON.stringify(more))).toEqual({ report: { ...REPORT, limits: [{ ...limit, wanted: 13 }] } })
+})
+
 test.each<[change: object, problem: string]>([
   [{ sharesVersion: -1 }, 'sharesVersion: expected an integer ≥ 1'],
   [{ instance: 'x'.repeat(65) }, 'instance: expected 1 to 64 characters'],
-  [{ limits: [{ id: 'a', share: 1, used: -1, wanted: 1 }] }, 'limits[0].used: expected an integer ≥ 0'],
-  [{ limits: [{ id: 'a', share: 1, used: 0.5, wanted: 1 }] }, 'limits[0].used: expected an integer ≥ 0'],
+  [{ limits: [{ id: 'a', share: 1, used: -1, wanted: 1 }] }, 'limits[0].used: expected a number ≥ 0'],
+  [{ limits: [{ id: 'a', share: 1, used: '1', wanted: 1 }] }, 'limits[0].used: expected a number ≥ 0'],
+  [{ limits: [{ id: '', share: 1, used: 1, wanted: 1 }] }, 'limits[0].id: expected 1 to 1024 characters'],
   [{ limits: {} }, 'limits: expected a list'],
 ])('believes no sidecar that says %j', (change, problem) => {
   expect(parseLimitsReport(JSON.stringify({ ...REPORT, ...change }))).toEqual({ problems: [problem] })

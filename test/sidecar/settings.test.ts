@@ -11,3 +11,15 @@ test.each(['connectionsMax', 'requestsMax'] as const)('%s is a whole number that
     expect(() => SIDECAR_FLAGS[name].parse(text)).toThrow(`expected a whole number from 1 to 999999, not "${text}"`)
   }
 })
+
+test('a pod and its workload are names, the workload after its kind', () => {
+  expect(SIDECAR_FLAGS.workload.parse('Deployment/shop')).toBe('Deployment/shop')
+  expect(SIDECAR_FLAGS.pod.parse('shop-7c9d8b6f5-x2x4z')).toBe('shop-7c9d8b6f5-x2x4z')
+  for (const text of ['a b', 'a/b/c', '"', 'a\n'])
+    expect(() => SIDECAR_FLAGS.workload.parse(text)).toThrow('expected names of letters, digits, - and .')
+})
+
+test('shares of limits are the whole limit, or assigned', () => {
+  expect(SIDECAR_FLAGS.limitShares.parse('assigned')).toBe('assigned')
+  expect(() => SIDECAR_FLAGS.limitShares.parse('half')).toThrow('expected one of whole, assigned, not "half"')
+})

@@ -265,6 +265,8 @@ function newConfiguration(onAdopted: (adopted: { revision: string }) => void): C
     events: {
       onAdopted: ({ runtime }) => onAdopted({ revision: runtime.config.revision }),
       onRejected: () => {},
+      onShares() {},
+      onSharesRejected() {},
     },
   })
 }

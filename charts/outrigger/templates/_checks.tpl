@@ -17,7 +17,7 @@ Mistakes that values.schema.json cannot see, or cannot say in words. Included by
   "OUTRIGGER_BODY_TOTAL_MAX" "injection.bodyTotalMax"
   "OUTRIGGER_ANSWERS_MAX" "injection.answersMax"
 -}}
-{{- $fixed := list "OUTRIGGER_LISTEN" "OUTRIGGER_ADMIN" "OUTRIGGER_CONFIG_DIR" "OUTRIGGER_LABELS" -}}
+{{- $fixed := list "OUTRIGGER_LISTEN" "OUTRIGGER_ADMIN" "OUTRIGGER_CONFIG_DIR" "OUTRIGGER_LABELS" "OUTRIGGER_LIMIT_SHARES" "OUTRIGGER_POD" "OUTRIGGER_WORKLOAD" -}}
 {{- range $name, $_ := .Values.injection.env -}}
 {{- with get $values $name -}}
 {{- fail (printf "injection.env.%s: set %s instead" $name .) -}}

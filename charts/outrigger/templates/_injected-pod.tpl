@@ -1,6 +1,7 @@
 {{- /*
 What injection adds to a pod, for the policy: the same as operator/inject/, which a test on a cluster compares. Here it is
-YAML; the policy wants CEL, so there is a function that turns one into the other.
+YAML; the policy wants CEL, so there is a function that turns one into the other. The policy itself adds OUTRIGGER_WORKLOAD, which
+depends on the pod, behind OUTRIGGER_POD.
 */}}
 
 {{- define "outrigger.injectedPod.container" -}}
@@ -12,6 +13,8 @@ args: [sidecar]
 restartPolicy: Always
 env:
 - {name: OUTRIGGER_ADMIN, value: "[::]:8788"}
+- {name: OUTRIGGER_LIMIT_SHARES, value: assigned}
+- {name: OUTRIGGER_POD, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.name}}}
 {{- range $settings.env }}
 - {{ toJson . }}
 {{- end }}
@@ -55,7 +58,10 @@ projected:
   - configMap: {name: outrigger-config-{{ add $number 1 }}, optional: true}
   {{- end }}
   - secret: {name: outrigger-credentials, optional: true}
-  - downwardAPI: {items: [{path: labels, fieldRef: {apiVersion: v1, fieldPath: metadata.labels}}]}
+  - downwardAPI:
+      items:
+      - {path: labels, fieldRef: {apiVersion: v1, fieldPath: metadata.labels}}
+      - {path: limit-shares, fieldRef: {apiVersion: v1, fieldPath: "metadata.annotations['outrigger.dev/limit-shares']"}}
 {{- end -}}
 
 {{- /*

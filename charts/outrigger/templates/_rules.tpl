@@ -11,8 +11,8 @@ narrow as RBAC allows, and each says why it is there.
 - apiGroups: [outrigger.dev]
   resources: [llmproviders/status, llmroutes/status]
   verbs: [patch]
-# Labelled pods are counted and asked which revision they run. A patch of an annotation makes the kubelet deliver a new
-# configuration at once.
+# Labelled pods are counted and asked which revision they run, and what they use of shared limits. A patch of an annotation makes
+# the kubelet deliver a new configuration, or shares of limits, at once.
 {{- if include "outrigger.fenced" . }} Every other change is refused by ValidatingAdmissionPolicy {{ include "outrigger.fullname" . }}-fence.
 {{- else }} RBAC cannot limit it to that.
 {{- end }}
@@ -39,7 +39,12 @@ narrow as RBAC allows, and each says why it is there.
   - outrigger-config-{{ add $number 1 }}
   {{- end }}
   verbs: [create, patch, delete]
-# It notices when one of them was changed or deleted by somebody else; metadata only.
+# What is used up of shared limits when no pod is left to tell; bounded, and written rarely.
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [outrigger-limits]
+  verbs: [get, create, patch, delete]
+# It notices when one of the configuration's was changed or deleted by somebody else; metadata only.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [list, watch]

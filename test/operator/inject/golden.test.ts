@@ -10,6 +10,11 @@ import { OUTPUT, readCases } from './cases.ts'
 
 const cases = readCases()
 
+const REPLACED: Readonly<Record<string, readonly string[]>> = {
+  'copy-of-another-version.yaml': ['/spec/volumes/1', '/spec/initContainers/1'],
+  'copied-shares.yaml': ['/metadata/annotations/outrigger.dev~1limit-shares'],
+}
+
 test('there are cases', () => {
   expect(cases.length).toBeGreaterThan(25)
 })
@@ -28,12 +33,10 @@ describe.each(cases)('$file', ({ file, path, text, input, title, pod, settings }
     expect(again).toEqual(injection.outcome === 'Injected' ? { outcome: 'Complete', warnings: [] } : injection)
   })
 
-  test('the patch only adds, except where it replaces a copied sidecar', () => {
+  test('the patch only adds, except where it replaces what came with a copy', () => {
     const patch = injection.outcome === 'Injected' ? injection.patch : []
     const replaced = patch.filter(({ op }) => op !== 'add').map(({ path }) => path)
-    expect(replaced).toEqual(
-      file === 'copy-of-another-version.yaml' ? ['/spec/volumes/1', '/spec/initContainers/1'] : [],
-    )
+    expect(replaced).toEqual(REPLACED[file] ?? [])
   })
 
   test('the pod itself is left as it was', () => {

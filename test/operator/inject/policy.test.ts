@@ -15,8 +15,13 @@ interface Policy {
 describeWithHelm("the policy's literals", () => {
   test('are the container and the volume that the webhook adds', async () => {
     const { policy, settings } = await render()
-    const { resources, ...container } = sidecarContainer(settings, 'Container')
-    expect(literalsOf(policy)).toEqual([sidecarVolume(), container, resources])
+    const { resources, env, ...container } = sidecarContainer(settings, {})
+    // What depends on the pod is no literal.
+    const [workload, ...others] = (env as { name: string }[]).toSorted((a) =>
+      a.name === 'OUTRIGGER_WORKLOAD' ? -1 : 0,
+    )
+    expect(workload).toEqual({ name: 'OUTRIGGER_WORKLOAD', value: expect.any(String) })
+    expect(literalsOf(policy)).toEqual([sidecarVolume(), { ...container, env: others }, resources])
   })
 
   test('are the variables that the webhook adds', async () => {

@@ -53,6 +53,34 @@ test.each<[name: string, listener: RequestListener, message: string]>([
   expect((error as Error).message).not.toContain('<secret>')
 })
 
+test('hears what a sidecar counts with others', async () => {
+  const report = {
+    instance: 'a',
+    sharesVersion: 3,
+    limits: [{ id: 'route:shop/chat//rpm', share: 5, used: 1, wanted: 2 }],
+  }
+  const asked: (string | undefined)[] = []
+  const { admin } = await sidecar((request, response) => {
+    asked.push(request.url)
+    response.end(JSON.stringify(report))
+  })
+  expect(await asker().askLimits(admin)).toEqual(report)
+  expect(asked).toEqual(['/limits'])
+})
+
+test.each([
+  '{"revision":"r1"}',
+  '{"instance":"<secret>","sharesVersion":0,"limits":[]}',
+  '{"instance":"a","sharesVersion":1,"limits":[{"id":"<secret>","share":1,"used":-1,"wanted":0}]}',
+])('does not believe, nor repeat, %j as what it counts', async (body) => {
+  const { admin } = await sidecar(answering(200, body))
+  const error = await asker()
+    .askLimits(admin)
+    .catch((thrown: Error) => thrown)
+  expect((error as Error).message).toContain('does not say what it counts as a sidecar does')
+  expect((error as Error).message).not.toContain('<secret>')
+})
+
 test.each<[name: string, listener: RequestListener]>([
   ['nothing comes', () => {}],
   ['the rest does not come', (_request, response) => response.writeHead(200).write('{')],

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals'
 import { Rollouts } from '../../../operator/kube/rollouts.ts'
 import { createRateLimit } from '../../../operator/pace.ts'
 import { fingerprintOf } from '../../../operator/rollout/fingerprint.ts'
+import { NOT_SHARING } from '../../support/not-sharing.ts'
 import { recordedLog } from '../../support/recorded-log.ts'
 import { provider, sidecarConfig } from '../../support/sidecar-config.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
@@ -35,7 +36,7 @@ function start({ nudgeRate, answerMs }: { nudgeRate: number; answerMs: number })
   for (let index = 0; index < PODS; index++) {
     const name = `pod-${index}`
     const where = { namespace: 'shop', name, uid: name, admin: `${name}:8788`, image: 'i', restarts: 0, labels: {} }
-    rollouts.setPod({ ...where, state: 'Running', started: true })
+    rollouts.setPod({ ...where, state: 'Running', started: true, sharing: NOT_SHARING })
   }
   rollouts.publish('shop', WANTED, 'Written')
   return { clock, seen, followed }
@@ -67,7 +68,7 @@ test('whoever was not asked yet is known to be so', async () => {
     ...{ onChange: () => {}, onCurrent: () => {}, onNudge: () => {}, log: recordedLog() },
   })
   const where = { namespace: 'shop', name: 'web', uid: 'u', admin: 'web:8788', image: 'i', restarts: 0, labels: {} }
-  rollouts.setPod({ ...where, state: 'Running', started: true })
+  rollouts.setPod({ ...where, state: 'Running', started: true, sharing: NOT_SHARING })
   // Nothing is published that it could be asked about.
   expect(rollouts.areAsked()).toBe(true)
   rollouts.publish('shop', WANTED, 'Unchanged')

@@ -4,6 +4,7 @@ import { Rollouts } from '../../../operator/kube/rollouts.ts'
 import { createRateLimit } from '../../../operator/pace.ts'
 import { type Fingerprint, fingerprintOf } from '../../../operator/rollout/fingerprint.ts'
 import type { SidecarPod } from '../../../operator/rollout/pod.ts'
+import { NOT_SHARING } from '../../support/not-sharing.ts'
 import { recordedLog } from '../../support/recorded-log.ts'
 import { backend, provider, routeConfig, ruleConfig, sidecarConfig } from '../../support/sidecar-config.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
@@ -23,7 +24,7 @@ const [A, B] = [document('a'), document('bb')]
 
 function pod(name: string, change: Partial<SidecarPod> = {}): SidecarPod {
   const where = { namespace: 'shop', name, uid: `uid-${name}`, admin: `${name}:8788`, image: 'i', restarts: 0 }
-  return { ...where, labels: {}, state: 'Running', started: true, ...change }
+  return { ...where, labels: {}, state: 'Running', started: true, sharing: NOT_SHARING, ...change }
 }
 
 interface Change {

@@ -8,6 +8,7 @@ import {
 } from '../../../operator/rollout/count.ts'
 import { type Fingerprint, fingerprintOf } from '../../../operator/rollout/fingerprint.ts'
 import type { SidecarPod } from '../../../operator/rollout/pod.ts'
+import { NOT_SHARING } from '../../support/not-sharing.ts'
 import { backend, provider, routeConfig, ruleConfig, sidecarConfig } from '../../support/sidecar-config.ts'
 
 const IMAGE = 'outrigger:2'
@@ -23,7 +24,7 @@ const WANTED = print('wanted', 2)
 
 function pod(name: string, change: Partial<SidecarPod> = {}): SidecarPod {
   const where = { namespace: 'shop', name, uid: name, admin: '10.0.0.1:8788', restarts: 0, started: true }
-  return { ...where, labels: { app: 'web' }, state: 'Running', image: IMAGE, ...change }
+  return { ...where, labels: { app: 'web' }, state: 'Running', image: IMAGE, sharing: NOT_SHARING, ...change }
 }
 
 const RUNS_WANTED: PodRollout['report'] = { kind: 'Runs', running: WANTED }

@@ -50,6 +50,20 @@ test.each<[name: string, raw: RawPod, expected: Partial<SidecarPod>]>([
   if (found.state !== 'Running') expect(found.admin).toBeUndefined()
 })
 
+test('of a pod that is on its way out, the sidecar can still be asked about shares of limits', () => {
+  const status = { phase: 'Running', podIP: '10.0.0.1', initContainerStatuses: RUNS }
+  const { admin, sharing } = sidecarPodOf(pod({ initContainers: SIDECAR }, status, '2026-11-21T09:00:00Z'))
+  expect({ admin, sharing: sharing.admin }).toEqual({ admin: undefined, sharing: '10.0.0.1:8788' })
+})
+
+test('what is written about shares of limits makes no other pod of it', () => {
+  const raw = pod({ initContainers: SIDECAR }, { podIP: '10.0.0.1', initContainerStatuses: RUNS })
+  const annotations = { 'outrigger.dev/limit-shares': '{}' }
+  const written = sidecarPodOf({ ...raw, metadata: { ...raw.metadata, annotations, resourceVersion: '2' } })
+  expect(written.sharing).toMatchObject({ annotation: '{}', resourceVersion: '2' })
+  expect(isSamePod(sidecarPodOf(raw), written)).toBe(true)
+})
+
 test('a pod is the same as long as nothing of it that is read is different', () => {
   const raw = pod({ initContainers: SIDECAR }, { podIP: '10.0.0.1', initContainerStatuses: RUNS })
   const labelled = (labels: Record<string, string>) => sidecarPodOf({ ...raw, metadata: { ...raw.metadata, labels } })

@@ -96,6 +96,7 @@ const CONNECTIONS = [
 ]
 
 const NO_SHARES = { instance: 'i1', sharesVersion: null, limits: [] }
+const LIMITS = { reports: () => [], shares: () => NO_SHARES, awaits: () => undefined, store: () => undefined }
 const NO_USE = { since: '', instance: 'i1', namespace: 'shop', workload: '', pod: '', rows: [] }
 
 function state(change: Partial<StateOptions> = {}) {
@@ -103,7 +104,7 @@ function state(change: Partial<StateOptions> = {}) {
     configuration: { current: adopted(), adoptedAtMs: NOW - 1000, rejection: undefined, problems: [] },
     upstream: { connections: () => CONNECTIONS },
     standings: () => [ILL, IDLE],
-    limits: { reports: () => [], shares: () => NO_SHARES },
+    limits: LIMITS,
     usage: () => NO_USE,
     draining: () => false,
     wallClock: () => NOW,
@@ -190,7 +191,7 @@ test('providers are told with connections, circuits, health check, speed and cre
 
 test('limits and usage have pages of their own, and limits are a part of the status', () => {
   const reports = () => [rowReport(limitRow(RULE))]
-  const { pages, details } = state({ limits: { reports, shares: () => NO_SHARES } })
+  const { pages, details } = state({ limits: { ...LIMITS, reports } })
   const id = 'rule:shop/chat/fast/rpm'
   const limits = [{ id, mode: 'Enforce', unit: 'requests', capacity: 600, used: 0, usedPercent: 0 }]
   expect(pages['/limits']?.()).toEqual({ ...NO_SHARES, rows: [expect.objectContaining({ id, windowMs: 60_000 })] })

@@ -97,6 +97,7 @@ export function metricsWith(options: Partial<MetricsOptions> = {}): Metrics {
     connections: () => [],
     standings: () => [],
     limits: () => [],
+    store: () => undefined,
     ...options,
   })
 }

@@ -1,0 +1,384 @@
+// All that the operator knows of shares, and what follows from it. In: documents, pods with their annotations, what sidecars answer, what
+// the ledgers remember. Out: annotations to write, counts to note in a ledger before anything is granted from them.
+//
+// It keeps one promise, whatever is lost, late or begun anew: for each count, what pods may use or have used, and what those that are
+// gone may have used, together never exceed the limit. It sends nothing and asks nobody, and time is an argument, so all of it runs in
+// a test that lets everything go wrong (test/operator/shares/never-over.test.ts). Rejected: remembering use in an object that is
+// written with every change, as the annotations tell it already.
+import type { LimitShares, LimitsReport } from '../../contract/limit-shares.ts'
+import { Departed } from './departed.ts'
+import { divide } from './divide.ts'
+import { Holding } from './holding.ts'
+import { KnownLimits } from './known-limits.ts'
+import { type Ledger, type LedgerEntry, openingOf } from './ledger.ts'
+import { Ledgers } from './ledgers.ts'
+import { limitIdOf, placeOf, type SharedLimit, type SharedLimits, type Sharer } from './shared-limit.ts'
+import { countsUntil } from './span.ts'
+import type { Member } from './targets.ts'
+
+/** A pod with a sidecar. */
+export interface BookPod extends Sharer {
+  readonly uid: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly standing: 'Live' | 'Leaving'
+  /** Of its annotation; undefined: none, or none that can be read. */
+  readonly shares: LimitShares | undefined
+}
+
+export interface Plan {
+  /** Annotations to write, by uid of the pod. They are taken as written from now on. */
+  readonly writes: ReadonlyMap<string, LimitShares>
+  /** Namespaces whose ledgers must be read before anything of theirs is granted. */
+  readonly unread: ReadonlySet<string>
+  /** Namespaces whose ledgers must be written before more is granted. */
+  readonly unwritten: ReadonlySet<string>
+}
+
+/** Of one limit, all its counts together. */
+export interface LimitTotal {
+  granted: number
+  departed: number
+}
+
+interface Entry {
+  pod: BookPod
+  readonly holding: Holding
+  /** Answers that did not come, in a row; undefined before the first that came. */
+  misses: number | undefined
+  writtenMs: number
+  /** That it shares. */
+  counts: Count[]
+}
+
+interface Place {
+  readonly entry: Entry
+  readonly id: string
+  /** Whether the pod counts the limit now; `Unknown` before its document is known. */
+  readonly counts: 'Yes' | 'No' | 'Unknown'
+}
+
+interface Count {
+  readonly name: string
+  readonly home: string
+  limit: SharedLimit
+  readonly departed: Departed
+  places: Place[]
+}
+
+/** Between two writes to a pod. */
+const WRITE_GAP_MS = 2_000
+/** A write that is not in force by then is written again. */
+const CONFIRM_MS = 10_000
+/** What does not come from a pod (a window that moves on) is looked at so often. */
+const LOOK_MS = 5_000
+/** One that cannot be asked so often in a row keeps what it has. */
+const MISSES_MAX = 3
+
+export class ShareBook {
+  readonly #limits = new KnownLimits()
+  readonly #entries = new Map<string, Entry>()
+  readonly #counts = new Map<string, Count>()
+  readonly #ledgers = new Ledgers()
+  /** Counts from which something is to be granted, and which the ledger does not have as such. */
+  readonly #toHold = new Map<string, string>()
+  readonly #sharers = new Set<string>()
+  /** Of which something is different since they were divided last. */
+  #dirty = new Set<Count>()
+  #lookAtMs = Number.NEGATIVE_INFINITY
+  #isStale = true
+
+  /** Undefined: the namespace has none. */
+  setDocument(namespace: string, limits: SharedLimits | undefined): void {
+    this.#limits.set(namespace, limits)
+    this.#isStale = true
+  }
+
+  /** As it was read, or written. */
+  setLedger(namespace: string, ledger: Ledger, nowMs: number): void {
+    this.#ledgers.set(namespace, ledger, nowMs)
+    this.#isStale = true
+  }
+
+  setPod(pod: BookPod): void {
+    const known = this.#entries.get(pod.uid)
+    const entry = known ?? createEntry(pod)
+    const { version } = entry.holding
+    if (pod.shares !== undefined) entry.holding.find(pod.shares)
+    // Each write to a pod comes back as a change of it.
+    if (known === undefined || version !== entry.holding.version || !isSamePlace(entry.pod, pod)) this.#isStale = true
+    entry.pod = pod
+    this.#entries.set(pod.uid, entry)
+  }
+
+  /** It is gone, and with it its processes; what it may have used counts on. */
+  removePod(uid: string, nowMs: number): void {
+    const entry = this.#entries.get(uid)
+    if (entry === undefined) return
+    const remains = [...entry.holding.ids].map((id) => [id, entry.holding.totalOf(id)] as const)
+    this.#depart(entry, new Map(remains), nowMs)
+    this.#entries.delete(uid)
+    this.#isStale = true
+  }
+
+  /** The pod's sidecar has answered. */
+  hear(uid: string, report: LimitsReport, nowMs: number): void {
+    const entry = this.#entries.get(uid)
+    if (entry === undefined) return
+    entry.misses = 0
+    this.#depart(entry, entry.holding.hear(this.#within(entry, report)), nowMs)
+    for (const count of entry.counts) this.#dirty.add(count)
+  }
+
+  /** It could not be asked. */
+  miss(uid: string): void {
+    const entry = this.#entries.get(uid)
+    if (entry?.misses !== undefined) entry.misses++
+  }
+
+  /** What was planned for it could not be written: it may have been, or not. */
+  failed(uid: string): void {
+    const entry = this.#entries.get(uid)
+    if (entry !== undefined) entry.writtenMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** Pods that count a limit that others count too, or may still have a share of one, as of the last plan. */
+  get sharers(): ReadonlySet<string> {
+    return this.#sharers
+  }
+
+  /** Whether what was written for the pod is to be confirmed yet. */
+  awaits(uid: string): boolean {
+    const holding = this.#entries.get(uid)?.holding
+    return holding !== undefined && holding.version > 0 && holding.confirmed === 'No'
+  }
+
+  plan(nowMs: number): Plan {
+    const unread = this.#refresh(nowMs)
+    const changes = new Map<Entry, Map<string, number>>()
+    const dirty = this.#dirty
+    this.#dirty = new Set()
+    this.#toHold.clear()
+    for (const count of dirty) this.#divide(count, changes, nowMs)
+    const writes = new Map<string, LimitShares>()
+    for (const entry of this.#entries.values()) {
+      const shares = changes.get(entry)
+      if (this.#isDue(entry, shares, nowMs)) writes.set(entry.pod.uid, this.#grant(entry, shares, nowMs))
+      else if (shares !== undefined) for (const count of entry.counts) this.#dirty.add(count)
+    }
+    return { writes, unread, unwritten: new Set(this.#toHold.values()) }
+  }
+
+  #grant(entry: Entry, changes: ReadonlyMap<string, number> | undefined, nowMs: number): LimitShares {
+    entry.writtenMs = nowMs
+    return entry.holding.grant(this.#sharesOf(entry, changes), nowMs)
+  }
+
+  /** What the namespace's ledger is to hold. Before it is written, `beforeLedger`; when it is, `setLedger`. */
+  ledgerOf(namespace: string, nowMs: number): Ledger {
+    const unknown = this.#ledgers.unknown(namespace, (name) => this.#counts.has(name), nowMs)
+    const counts = [...this.#counts.values()].filter(({ home }) => home === namespace)
+    const known = counts.map((count): [string, LedgerEntry | undefined] => [count.name, this.#entryOf(count, nowMs)])
+    return new Map([...unknown, ...known.filter((each): each is [string, LedgerEntry] => each[1] !== undefined)])
+  }
+
+  /** A ledger is about to be written: until it is there, only what both have as held is; what is not known yet stays. */
+  beforeLedger(namespace: string, ledger: Ledger): void {
+    this.#ledgers.expect(namespace, ledger, (name) => this.#counts.has(name))
+  }
+
+  /** Namespaces whose ledgers were read. */
+  ledgerNamespaces(): string[] {
+    return this.#ledgers.namespaces()
+  }
+
+  /** By limit id. */
+  totals(nowMs: number): Map<string, LimitTotal> {
+    const totals = new Map<string, LimitTotal>()
+    for (const { limit, departed, places } of this.#counts.values()) {
+      const total = totals.get(limit.id) ?? { granted: 0, departed: 0 }
+      total.granted += places.reduce((sum, { entry, id }) => sum + entry.holding.shareOf(id), 0)
+      total.departed += departed.total(nowMs)
+      totals.set(limit.id, total)
+    }
+    return totals
+  }
+
+  /** Sees to it that every pod is in its counts; returns the namespaces whose ledgers are missing for that. */
+  #refresh(nowMs: number): Set<string> {
+    const unread = new Set<string>()
+    const isDirty = this.#isStale || this.#lookAtMs <= nowMs
+    if (this.#isStale) {
+      for (const count of this.#counts.values()) count.places = []
+      this.#sharers.clear()
+      const opened = new Set<Count>()
+      for (const entry of this.#entries.values()) this.#place(entry, opened, unread)
+      for (const count of this.#remembered()) opened.add(count)
+      for (const count of opened) this.#open(count, nowMs)
+      this.#isStale = unread.size > 0
+    }
+    if (isDirty) this.#look(nowMs)
+    return unread
+  }
+
+  /** At all counts; those that nobody shares, and that nothing is left of, are forgotten. */
+  #look(nowMs: number): void {
+    this.#lookAtMs = nowMs + LOOK_MS
+    for (const count of this.#counts.values()) {
+      const { name, home, places, departed } = count
+      this.#dirty.add(count)
+      if (places.length > 0 || departed.total(nowMs) > 0) continue
+      this.#counts.delete(name)
+      this.#dirty.delete(count)
+      this.#ledgers.forget(home, name)
+    }
+  }
+
+  #place(entry: Entry, opened: Set<Count>, unread: Set<string>): void {
+    entry.counts = []
+    for (const [limit, counts] of this.#limitsOf(entry)) {
+      const { name, home } = placeOf(limit, entry.pod)
+      this.#sharers.add(entry.pod.uid)
+      if (!this.#ledgers.has(home)) {
+        unread.add(home)
+        continue
+      }
+      const known = this.#counts.get(name)
+      const count = known ?? { name, home, limit, departed: new Departed(), places: [] }
+      // Namespaces get a changed provider one after another: until all have, the smaller limit counts.
+      const isSmaller = count.places.length === 0 || limit.limit < count.limit.limit
+      if (isSmaller) count.limit = limit
+      count.places.push({ entry, id: limit.id, counts })
+      this.#counts.set(name, count)
+      entry.counts.push(count)
+      if (known === undefined) opened.add(count)
+    }
+  }
+
+  /** Counts of which no pod is left. */
+  #remembered(): Count[] {
+    const found = this.#ledgers.names().flatMap(([home, name]): Count[] => {
+      const limit = this.#counts.has(name) ? undefined : this.#limits.find(limitIdOf(name))
+      return limit === undefined ? [] : [{ name, home, limit, departed: new Departed(), places: [] }]
+    })
+    for (const count of found) this.#counts.set(count.name, count)
+    return found
+  }
+
+  #limitsOf(entry: Entry): [limit: SharedLimit, counts: Place['counts']][] {
+    const { pod, holding } = entry
+    const selected = this.#limits.of(pod.namespace, pod.labels)
+    const ids = new Set(selected.map(({ id }) => id))
+    const others = [...holding.ids].filter((id) => !ids.has(id) && holding.totalOf(id) > 0)
+    const counts = this.#limits.has(pod.namespace) ? 'No' : 'Unknown'
+    return [
+      ...selected.map((limit): [SharedLimit, Place['counts']] => [limit, 'Yes']),
+      ...others.flatMap((id): [SharedLimit, Place['counts']][] => {
+        const limit = this.#limitOf(entry, id)
+        return limit === undefined ? [] : [[limit, counts]]
+      }),
+    ]
+  }
+
+  #limitOf({ pod }: Entry, id: string): SharedLimit | undefined {
+    return this.#limits.find(id, pod.namespace)
+  }
+
+  /** It is met first: what may have been used of it before is only known from what is left of then. */
+  #open({ name, home, limit, departed, places }: Count, nowMs: number): void {
+    const granted = places.reduce((sum, { entry, id }) => sum + entry.holding.shareOf(id), 0)
+    const untilMs = countsUntil(limit.span, nowMs)
+    const opening = openingOf(this.#ledgers.entry(home, name), { limit: limit.limit, granted, untilMs })
+    departed.addUntil(opening.amount, opening.untilMs)
+  }
+
+  #divide(count: Count, changes: Map<Entry, Map<string, number>>, nowMs: number): void {
+    const { limit, departed, places } = count
+    const members = places.map(memberOf)
+    const orphaned = places.reduce((sum, { entry, id }) => sum + entry.holding.orphanedOf(id), 0)
+    const shares = divide({ limit: limit.limit, departed: departed.total(nowMs) + orphaned, members })
+    if (shares.size === 0) return
+    if (!this.#isHeld(count)) {
+      this.#toHold.set(count.name, count.home)
+      this.#dirty.add(count)
+      return
+    }
+    for (const { entry } of places) {
+      const share = shares.get(entry.pod.uid)
+      if (share === undefined) continue
+      changes.set(entry, (changes.get(entry) ?? new Map<string, number>()).set(limit.id, share))
+    }
+  }
+
+  #entryOf(count: Count, nowMs: number): LedgerEntry | undefined {
+    const { name, places, departed } = count
+    const isGranted = this.#isHeld(count) || this.#toHold.has(name)
+    if (places.some(({ entry, id }) => isGranted || entry.holding.totalOf(id) > 0)) return { type: 'Held' }
+    const amount = departed.total(nowMs)
+    return amount === 0 ? undefined : { type: 'Left', amount, untilMs: departed.untilMs ?? nowMs }
+  }
+
+  #isHeld({ name, home }: Count): boolean {
+    return this.#ledgers.isHeld(home, name)
+  }
+
+  #isDue(entry: Entry, changes: ReadonlyMap<string, number> | undefined, nowMs: number): boolean {
+    const { holding, writtenMs } = entry
+    if (isSilent(entry)) return false
+    if (changes !== undefined) return nowMs - writtenMs >= WRITE_GAP_MS
+    return holding.version > 0 && holding.confirmed === 'No' && nowMs - writtenMs >= CONFIRM_MS
+  }
+
+  #sharesOf(entry: Entry, changes: ReadonlyMap<string, number> = new Map()): Map<string, number> {
+    const { holding, pod } = entry
+    const ids = new Set([...changes.keys(), ...holding.ids])
+    // What no document knows any more is forgotten, but not before the pod's own is known.
+    const isKnown = (id: string) => !this.#limits.has(pod.namespace) || this.#limitOf(entry, id) !== undefined
+    const shares = [...ids].filter(isKnown).map((id): [string, number] => [id, changes.get(id) ?? holding.shareOf(id)])
+    return new Map(shares.filter(([, share]) => share > 0).sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  #depart(entry: Entry, remains: ReadonlyMap<string, number>, nowMs: number): void {
+    for (const [id, amount] of remains) {
+      const limit = this.#limitOf(entry, id)
+      if (limit === undefined) continue
+      this.#counts.get(placeOf(limit, entry.pod).name)?.departed.add(amount, limit.span, nowMs)
+    }
+  }
+
+  /** What a sidecar says is believed as far as it can be: of limits that there are, and no more than there is of them. */
+  #within(entry: Entry, report: LimitsReport): LimitsReport {
+    const limits = report.limits.flatMap(({ id, share, used, wanted }) => {
+      const limit = this.#limitOf(entry, id)
+      if (limit === undefined) return []
+      const most = Math.max(limit.limit, entry.holding.boundOf(id))
+      return [{ id, share: Math.min(share, most), used: Math.min(used, most), wanted: Math.min(wanted, most) }]
+    })
+    return { ...report, limits }
+  }
+}
+
+function createEntry(pod: BookPod): Entry {
+  return { pod, holding: new Holding(), misses: undefined, writtenMs: Number.NEGATIVE_INFINITY, counts: [] }
+}
+
+function isSamePlace(a: BookPod, b: BookPod): boolean {
+  const [left, right] = [Object.entries(a.labels), b.labels]
+  const sameLabels = left.length === Object.keys(right).length && left.every(([key, value]) => right[key] === value)
+  return sameLabels && a.standing === b.standing && a.workload === b.workload
+}
+
+function isSilent({ misses, holding }: Entry): boolean {
+  return misses === undefined || misses >= MISSES_MAX || holding.instance === undefined
+}
+
+function memberOf({ entry, id, counts }: Place): Member {
+  const { holding, pod } = entry
+  const isLeaving = pod.standing === 'Leaving' || counts === 'No'
+  return {
+    key: pod.uid,
+    share: holding.shareOf(id),
+    bound: holding.boundOf(id),
+    wanted: counts === 'No' ? 0 : holding.wantedOf(id),
+    standing: isSilent(entry) || counts === 'Unknown' ? 'Silent' : isLeaving ? 'Leaving' : 'Live',
+  }
+}

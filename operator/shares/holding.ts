@@ -1,0 +1,129 @@
+// What one pod holds, as far as it is known: what was granted, what may be in force, what its sidecar says of it. In: what was written,
+// what the sidecar answered. Out: for each limit, the most that the pod can have used or can still use without another grant.
+//
+// Nothing is taken back by being written. A share that was made smaller counts with what it was until the sidecar says that the new one
+// is in force: the write may be lost, the file may come late. And what was used before counts on until it leaves the window.
+//
+// A process that takes over from another one counts the shares that it finds as used (contract/limit-shares.ts), so between the two
+// no more is used than was granted to the first. What that may have been beyond the shares that were found is orphaned: nobody
+// counts it, and it stays until the new process has shares of its own, because others for the first may still be on their way.
+import type { LimitShares, LimitsReport } from '../../contract/limit-shares.ts'
+
+interface Heard {
+  readonly used: number
+  readonly wanted: number
+}
+
+/** By limit id. */
+type Amounts = ReadonlyMap<string, number>
+
+const NONE: Amounts = new Map()
+
+export class Holding {
+  /** Which process of the pod answered last, else for which the shares were written; undefined before any. */
+  instance: string | undefined
+  /** Of the last write; 0 before any. */
+  version = 0
+  /** What is written last is in force, in the process for which it was written. */
+  confirmed: 'Yes' | 'No' = 'No'
+  /** For which process the last write was. */
+  #addressee: string | undefined
+  #shares: Amounts = NONE
+  /** What may be in force from earlier writes, where it is more than the share. */
+  #before: Amounts = NONE
+  #orphaned: Amounts = NONE
+  #heard: ReadonlyMap<string, Heard> = new Map()
+
+  get ids(): ReadonlySet<string> {
+    return new Set([this.#shares, this.#before, this.#orphaned, this.#heard].flatMap((amounts) => [...amounts.keys()]))
+  }
+
+  shareOf(id: string): number {
+    return this.#shares.get(id) ?? 0
+  }
+
+  /** The most that its process can have used within the window or period, or can use by what was granted until now. */
+  boundOf(id: string): number {
+    return Math.max(this.#grantedOf(id), this.#heard.get(id)?.used ?? 0)
+  }
+
+  /** What a process before may have used besides. */
+  orphanedOf(id: string): number {
+    return this.#orphaned.get(id) ?? 0
+  }
+
+  /** Of all its processes together. */
+  totalOf(id: string): number {
+    return this.boundOf(id) + this.orphanedOf(id)
+  }
+
+  wantedOf(id: string): number {
+    return this.#heard.get(id)?.wanted ?? 0
+  }
+
+  /** The pod's annotation as it was found: this operator's own, an earlier one's, or one that somebody else wrote. */
+  find({ instance, version, shares, before = {} }: LimitShares): void {
+    if (version <= this.version) return
+    const ids = new Set([...this.ids, ...Object.keys(before)])
+    this.#before = new Map([...ids].map((id) => [id, Math.max(this.#grantedOf(id), before[id] ?? 0)]))
+    this.#shares = new Map(Object.entries(shares))
+    this.version = version
+    this.instance ??= instance
+    this.#addressee = instance
+    this.confirmed = 'No'
+  }
+
+  /** Grants these shares, and gives what is to be written. Limits that are not named are taken away. Needs an instance. */
+  grant(shares: Amounts, nowMs: number): LimitShares {
+    const totals = [...this.ids].map((id) => [id, this.totalOf(id)] as const)
+    const granted = [...this.ids].map((id) => [id, this.#grantedOf(id)] as const)
+    const isMore = ([id, amount]: readonly [string, number]): boolean => amount > (shares.get(id) ?? 0)
+    const before = Object.fromEntries(totals.filter(isMore))
+    this.#before = new Map(granted.filter(isMore))
+    this.#shares = shares
+    // By the clock, so that an annotation that somebody took away is not followed by smaller versions.
+    this.version = Math.max(this.version + 1, Math.floor(nowMs))
+    this.#addressee = this.instance
+    this.confirmed = 'No'
+    return {
+      ...{ instance: this.instance ?? '', version: this.version, shares: Object.fromEntries(shares) },
+      ...(Object.keys(before).length > 0 && { before }),
+    }
+  }
+
+  /** What the sidecar answered. Returns what a process that is gone may have used, once no more can come of what it was granted. */
+  hear({ instance, sharesVersion, limits }: LimitsReport): Amounts {
+    if (this.instance !== undefined && this.instance !== instance) this.#takeOver(limits)
+    this.instance = instance
+    this.#heard = new Map(limits.map(({ id, used, wanted }) => [id, { used, wanted: Math.max(used, wanted) }]))
+    const isInForce = sharesVersion === this.version && this.#addressee === instance
+    this.confirmed = isInForce ? 'Yes' : 'No'
+    if (!isInForce) {
+      this.#believe(limits)
+      return NONE
+    }
+    const remains = this.#orphaned
+    this.#before = NONE
+    this.#orphaned = NONE
+    return remains
+  }
+
+  /** Another process than before says what it has found. */
+  #takeOver(limits: LimitsReport['limits']): void {
+    const taken = new Map(limits.map(({ id, share, used }) => [id, Math.min(share, used)]))
+    const orphaned = [...this.ids].map((id) => [id, this.totalOf(id) - (taken.get(id) ?? 0)] as const)
+    this.#orphaned = new Map(orphaned.filter(([, amount]) => amount > 0))
+    this.#shares = new Map(limits.map(({ id, share }) => [id, share]))
+    this.#before = NONE
+  }
+
+  /** What it says is in force, where that is more than was thought. */
+  #believe(limits: LimitsReport['limits']): void {
+    const more = limits.filter(({ id, share }) => share > this.#grantedOf(id))
+    this.#before = new Map([...this.#before, ...more.map(({ id, share }) => [id, share] as const)])
+  }
+
+  #grantedOf(id: string): number {
+    return Math.max(this.shareOf(id), this.#before.get(id) ?? 0)
+  }
+}

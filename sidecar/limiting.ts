@@ -1,0 +1,116 @@
+// Wires limits: where counts live, in this process or in a store; what of a shared limit this pod may count; what is learnt of models.
+//
+// With a store it counts for all sidecars, and shares are what its absence leaves to each. Without one, in a cluster, shares are all there
+// is; a process alone has the whole of every limit.
+import { randomUUID } from 'node:crypto'
+import type { LimitShares } from '../contract/limit-shares.ts'
+import type { Log } from '../process/log.ts'
+import type { AllowanceDeps } from './attempt/allowance.ts'
+import type { Runtime } from './config/runtime.ts'
+import type { WallClock } from './limits/calendar-counter.ts'
+import type { CounterSource } from './limits/counter.ts'
+import { Estimator } from './limits/estimate.ts'
+import { Limits } from './limits/limits.ts'
+import { createLocalSource } from './limits/local-source.ts'
+import { Shares } from './limits/shares.ts'
+import { createTokenizers, type Tokenizer } from './limits/tokenizer.ts'
+import type { SidecarSettings } from './settings.ts'
+import type { Identity } from './store/key-name.ts'
+import type { StoreAddress } from './store/store-address.ts'
+import type { StoreReport, StoreSource } from './store/store-source.ts'
+import { createLimitReports } from './telemetry/limit-families.ts'
+
+export interface LimitingOptions {
+  settings: SidecarSettings
+  identity: Identity
+  log: Log
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Milliseconds since the epoch. */
+  wallClock(): number
+  /** In [0, 1). */
+  random(): number
+}
+
+export interface Limiting extends AllowanceDeps {
+  readonly limits: Limits
+  readonly estimator: Estimator
+  readonly reports: ReturnType<typeof createLimitReports>
+  /** Of this process, among those that share a limit. */
+  readonly instance: string
+  adopt(runtime: Runtime): void
+  assign(shares: LimitShares | undefined): void
+  /** Why this pod cannot count yet what it shares with others; undefined when it can. */
+  awaits(): string | undefined
+  /** Undefined without a store. */
+  store(): StoreReport | undefined
+  close(): Promise<void>
+}
+
+/** A pod that gets no share all the same is not kept from what no limit concerns. */
+const SHARES_WAIT_MS = 30_000
+
+/** Throws when the store's address names a file that cannot be read. */
+export async function createLimiting(options: LimitingOptions): Promise<Limiting> {
+  const { settings, log, now, wallClock } = options
+  const assigned = new Shares(settings.limitShares === 'assigned' ? 'Assigned' : 'Whole', randomUUID(), now())
+  const clock: WallClock = (nowMs) => nowMs + wallClock() - now()
+  const store = settings.store && (await openStore(settings.store, options, assigned, clock))
+  const source: CounterSource = store ?? createLocalSource({ wallClock: clock })
+  const limits = new Limits(source, store === undefined ? assigned : new Shares('Whole', assigned.instance, now()))
+  let shared: Runtime['rows'] = []
+  return {
+    limits,
+    estimator: new Estimator(settings.tokenizer === 'on' ? tokenizers(log) : undefined),
+    now,
+    wallClock,
+    reports: createLimitReports(limits, now),
+    instance: assigned.instance,
+    adopt({ rows }) {
+      limits.adopt(rows, now())
+      shared = rows.filter((row) => assigned.isShared(row))
+    },
+    assign(shares) {
+      assigned.assign(shares)
+      limits.assign(shares, now())
+    },
+    awaits() {
+      if (store !== undefined || shared.length === 0 || assigned.isGranted) return undefined
+      return now() - assigned.startedAtMs > SHARES_WAIT_MS ? undefined : 'no share of shared limits has come yet'
+    },
+    store: () => store?.report(),
+    close: async () => store?.close(),
+  }
+}
+
+/** Loaded only where there is one: its client is a megabyte. */
+async function openStore(
+  address: StoreAddress,
+  options: LimitingOptions,
+  assigned: Shares,
+  wallClock: WallClock,
+): Promise<StoreSource> {
+  const { settings, identity, log, now, random } = options
+  const { createStoreSource } = await import('./store/store-source.ts')
+  return createStoreSource({
+    address,
+    timeoutMs: settings.storeTimeout,
+    onFailure: settings.onStoreFailure,
+    identity,
+    now,
+    wallClock,
+    random,
+    shareOf: (row) => (assigned.isGranted && assigned.isShared(row) ? assigned.capacityOf(row) : undefined),
+    onState: ({ from, to, why }) => {
+      if (to === 'Failed') log.warn('the store of limits has failed', { why, onFailure: settings.onStoreFailure })
+      else if (from === 'Failed') log.info('the store of limits is back')
+    },
+  })
+}
+
+function tokenizers(log: Log): (model: string) => Tokenizer | undefined {
+  return createTokenizers(
+    () => import('./vocabulary.ts'),
+    (cause) => log.warn('the tokenizer cannot be loaded; input is estimated by its size', { cause }),
+  )
+}

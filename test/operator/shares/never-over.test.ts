@@ -1,0 +1,32 @@
+// The promise of shares, tried with everything going wrong: whatever pods, sidecars, the kubelet, the API server and the operator do or
+// fail to do, all sidecars together never use more than the limit. SHARES=NUMBER for more runs.
+import { expect, test } from '@jest/globals'
+import type { Span } from '../../../operator/shares/span.ts'
+import { pick, seeded } from '../../support/random.ts'
+import { chooseEvents, SharingWorld } from './sharing-world.ts'
+
+const RUNS = Number(process.env.SHARES ?? 2_000)
+const EVENTS = 300
+const HOUR_MS = 3_600_000
+
+const SPANS: readonly (readonly [name: string, span: Span, spanMs: number])[] = [
+  ['a window', { type: 'Window', windowMs: 60_000 }, 60_000],
+  ['a calendar hour', { type: 'Calendar', unit: 'Hour', timeZone: 'UTC' }, HOUR_MS],
+  ['what is open', { type: 'Open' }, 10_000],
+]
+
+test.each(SPANS)('all sidecars together never use more than the limit, of %s', (_name, span, spanMs) => {
+  const runs = Math.ceil(RUNS / SPANS.length)
+  let used = 0
+  for (let seed = 1; seed <= runs; seed++) {
+    const random = seeded(seed)
+    const limit = pick(random, [1, 3, 10, 1_000, 123_456_789_012])
+    const world = new SharingWorld({ random, span, limit })
+    const happen = chooseEvents(world, random, spanMs)
+    for (let event = 0; event < EVENTS && world.faults.length === 0; event++) happen()
+    used += Math.min(1, world.used())
+    expect({ seed, faults: world.faults }).toEqual({ seed, faults: [] })
+  }
+  // Else nothing was tried.
+  expect(used / runs).toBeGreaterThan(0.2)
+})

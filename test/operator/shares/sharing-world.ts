@@ -1,0 +1,301 @@
+// Pods whose sidecars count together, a kubelet, an API server and an operator of which only the book is real: everything between them
+// may be late, lost or begun anew, as chance decides. Whatever is really used is written down, and whether it was too much.
+//
+// A sidecar uses what it may at any moment, by the rules of sidecar/limits: never more than its share, and what was granted to another
+// process it takes as used up. So the only thing that can go wrong is the division.
+import type { LimitShares, LimitsReport } from '../../../contract/limit-shares.ts'
+import { ShareBook } from '../../../operator/shares/book.ts'
+import { type Ledger, parseLedger, renderLedger } from '../../../operator/shares/ledger.ts'
+import type { SharedLimit, SharedLimits } from '../../../operator/shares/shared-limit.ts'
+import type { Span } from '../../../operator/shares/span.ts'
+import { below, pick, type Random } from '../../support/random.ts'
+
+const HOUR_MS = 3_600_000
+const ID = 'route:shop/chat//limit'
+
+export interface WorldOptions {
+  random: Random
+  span: Span
+  limit: number
+}
+
+interface Use {
+  readonly atMs: number
+  readonly amount: number
+}
+
+interface Process {
+  readonly instance: string
+  readonly startedAtMs: number
+  granted: LimitShares | undefined
+  /** Taken as used by an earlier process, at the start. */
+  inherited: number
+  uses: Use[]
+}
+
+export interface Pod {
+  readonly uid: string
+  standing: 'Live' | 'Leaving'
+  process: Process | undefined
+  annotation: LimitShares | undefined
+  /** Changes with every write to the pod. */
+  resourceVersion: number
+  /** What the kubelet has mounted. */
+  file: LimitShares | undefined
+  /** What the operator's watch has shown. */
+  seen: { resourceVersion: number }
+  answer: LimitsReport | undefined
+  patches: { shares: LimitShares; resourceVersion: number }[]
+}
+
+export class SharingWorld {
+  nowMs = HOUR_MS * 10
+  readonly pods = new Map<string, Pod>()
+  /** What was used beyond the limit, in words. */
+  readonly faults: string[] = []
+  writes = 0
+  readonly #options: WorldOptions
+  readonly #gone: Use[] = []
+  #book = new ShareBook()
+  #ledger: string | undefined
+  #names = 0
+
+  constructor(options: WorldOptions) {
+    this.#options = options
+    this.beginAnew()
+  }
+
+  get limit(): number {
+    return this.#options.limit
+  }
+
+  // What happens by itself.
+
+  pass(ms: number): void {
+    this.nowMs += ms
+  }
+
+  create(): Pod {
+    const uid = `pod-${++this.#names}`
+    const pod: Pod = {
+      ...{ uid, standing: 'Live', process: undefined, annotation: undefined, resourceVersion: 1, file: undefined },
+      ...{ seen: { resourceVersion: 0 }, answer: undefined, patches: [] },
+    }
+    this.pods.set(uid, pod)
+    this.start(pod)
+    return pod
+  }
+
+  /** The sidecar's process begins; the one before ends without a word. */
+  start(pod: Pod): void {
+    this.#bury(pod)
+    const instance = `${pod.uid}/${++this.#names}`
+    pod.process = { instance, startedAtMs: this.nowMs, granted: undefined, inherited: 0, uses: [] }
+    pod.answer = undefined
+    this.#adopt(pod)
+  }
+
+  /** The pod is gone, as the API server says it. */
+  remove(pod: Pod): void {
+    this.#bury(pod)
+    this.pods.delete(pod.uid)
+    this.#book.removePod(pod.uid, this.nowMs)
+  }
+
+  sync(pod: Pod): void {
+    pod.file = pod.annotation
+    this.#adopt(pod)
+  }
+
+  /** Takes what it may, up to `amount`. */
+  use(pod: Pod, amount: number): number {
+    const { process } = pod
+    if (process === undefined) return 0
+    const most = Math.min(amount, this.shareOf(pod) - this.#usedBy(process))
+    if (most <= 0) return 0
+    process.uses.push({ atMs: this.nowMs, amount: most })
+    const total = this.used()
+    if (total > this.limit) this.faults.push(`${total} of ${this.limit} at ${this.nowMs}, last by ${process.instance}`)
+    return most
+  }
+
+  /** Ends one of the open requests, where those are what is limited. */
+  release(pod: Pod): void {
+    if (this.#options.span.type === 'Open') pod.process?.uses.shift()
+  }
+
+  // What the operator does, as far as it gets.
+
+  /** Another operator takes over, with what can be seen in the cluster. */
+  beginAnew(): void {
+    this.#book = new ShareBook()
+    this.#book.setDocument('shop', documentOf(this.#options.span, this.limit))
+    for (const pod of this.pods.values()) {
+      pod.answer = undefined
+      pod.patches = []
+      this.watch(pod)
+    }
+  }
+
+  watch(pod: Pod): void {
+    pod.seen = { resourceVersion: pod.resourceVersion }
+    this.#book.setPod({
+      ...{ uid: pod.uid, namespace: 'shop', workload: 'Deployment/shop', labels: {} },
+      ...{ standing: pod.standing, shares: pod.annotation },
+    })
+  }
+
+  /** The sidecar answers now; what it says arrives with `hear`. */
+  ask(pod: Pod, wanted: number): void {
+    const { process } = pod
+    if (process === undefined || pod.answer !== undefined) return
+    const used = this.#usedBy(process)
+    pod.answer = {
+      instance: process.instance,
+      sharesVersion: process.granted?.version ?? null,
+      limits: [{ id: ID, share: this.shareOf(pod), used, wanted: Math.max(used, wanted) }],
+    }
+  }
+
+  hear(pod: Pod): void {
+    if (pod.answer !== undefined) this.#book.hear(pod.uid, pod.answer, this.nowMs)
+    pod.answer = undefined
+  }
+
+  miss(pod: Pod): void {
+    pod.answer = undefined
+    this.#book.miss(pod.uid)
+  }
+
+  /** Decides, and has ledgers read and written; what is to be patched is under way then. */
+  plan(ledgerFails: 'No' | 'Before' | 'After' = 'No'): void {
+    const { writes, unread, unwritten } = this.#book.plan(this.nowMs)
+    for (const [uid, shares] of writes) {
+      const pod = this.pods.get(uid)
+      this.writes++
+      pod?.patches.push({ shares, resourceVersion: pod.seen.resourceVersion })
+    }
+    if (unread.has('shop') && ledgerFails === 'No') this.#book.setLedger('shop', readLedger(this.#ledger), this.nowMs)
+    if (unwritten.has('shop')) this.writeLedger(ledgerFails)
+  }
+
+  writeLedger(fails: 'No' | 'Before' | 'After' = 'No'): void {
+    if (!this.#book.ledgerNamespaces().includes('shop')) return
+    const ledger = this.#book.ledgerOf('shop', this.nowMs)
+    this.#book.beforeLedger('shop', ledger)
+    if (fails !== 'Before') this.#ledger = renderLedger(ledger)
+    if (fails === 'No') this.#book.setLedger('shop', ledger, this.nowMs)
+  }
+
+  /** The oldest patch of the pod reaches the API server, and what came of it the operator, or not. */
+  patch(pod: Pod, fate: 'Done' | 'AnswerLost' | 'Lost'): void {
+    const patch = pod.patches.shift()
+    if (patch === undefined) return
+    const conflicts = patch.resourceVersion !== pod.resourceVersion
+    if (fate !== 'Lost' && !conflicts) {
+      pod.annotation = patch.shares
+      pod.resourceVersion++
+    }
+    if (fate === 'Done' && !conflicts) pod.seen = { resourceVersion: pod.resourceVersion }
+    else this.#book.failed(pod.uid)
+  }
+
+  // What is so.
+
+  shareOf({ process }: Pod): number {
+    return Math.min(this.limit, process?.granted?.shares[ID] ?? 0)
+  }
+
+  /** By all together, of what counts now. */
+  used(): number {
+    const uses = [...this.#gone, ...[...this.pods.values()].flatMap(({ process }) => process?.uses ?? [])]
+    return uses.filter(({ atMs }) => this.#counts(atMs)).reduce((sum, { amount }) => sum + amount, 0)
+  }
+
+  #usedBy(process: Process): number {
+    const inherited = this.#options.span.type !== 'Open' && this.#counts(process.startedAtMs) ? process.inherited : 0
+    process.uses = process.uses.filter(({ atMs }) => this.#counts(atMs))
+    return process.uses.reduce((sum, { amount }) => sum + amount, inherited)
+  }
+
+  #counts(atMs: number): boolean {
+    const { span } = this.#options
+    if (span.type === 'Open') return true
+    if (span.type === 'Window') return atMs > this.nowMs - span.windowMs
+    return Math.floor(atMs / HOUR_MS) === Math.floor(this.nowMs / HOUR_MS)
+  }
+
+  #bury({ process }: Pod): void {
+    if (process !== undefined && this.#options.span.type !== 'Open') this.#gone.push(...process.uses)
+  }
+
+  #adopt({ file, process }: Pod): void {
+    if (process === undefined || file === undefined || file === process.granted) return
+    if (file.instance === process.granted?.instance && file.version < process.granted.version) return
+    process.granted = file
+    if (file.instance !== process.instance) process.inherited = Math.max(process.inherited, file.shares[ID] ?? 0)
+  }
+}
+
+/**
+ * What can happen in one run, and how often, so that runs differ: trouble comes never, as usual, or far more often. The function lets
+ * one thing happen.
+ */
+export function chooseEvents(world: SharingWorld, random: Random, spanMs: number): () => void {
+  const events = EVENTS.flatMap(([weight, event]) => {
+    const factor = pick(random, weight > TROUBLE_MAX ? [1, 1, 3] : [0, 0, 1, 1, 4, 8])
+    return Array.from({ length: weight * factor }, () => event)
+  })
+  return () => {
+    const pods = [...world.pods.values()]
+    const pod = pods.length === 0 ? world.create() : pick(random, pods)
+    pick(random, events)({ world, random, pod, spanMs })
+  }
+}
+
+interface Happening {
+  world: SharingWorld
+  random: Random
+  pod: Pod
+  spanMs: number
+}
+
+/** Weights up to this are of what goes wrong, or comes and goes. */
+const TROUBLE_MAX = 3
+
+const EVENTS: readonly (readonly [weight: number, event: (happening: Happening) => void])[] = [
+  [8, ({ world, random, spanMs }) => world.pass(below(random, Math.ceil(spanMs / 8)))],
+  [12, ({ world, random, pod }) => void world.use(pod, 1 + below(random, world.limit))],
+  [3, ({ world, pod }) => world.release(pod)],
+  [8, ({ world, random, pod }) => world.ask(pod, below(random, 2 * world.limit))],
+  [12, ({ world, pod }) => world.hear(pod)],
+  [1, ({ world, pod }) => world.miss(pod)],
+  [12, ({ world }) => world.plan()],
+  [1, ({ world, random }) => world.plan(pick(random, ['Before', 'After'] as const))],
+  [2, ({ world, random }) => world.writeLedger(pick(random, ['No', 'Before', 'After'] as const))],
+  [12, ({ world, pod }) => world.patch(pod, 'Done')],
+  [2, ({ world, random, pod }) => world.patch(pod, pick(random, ['AnswerLost', 'Lost'] as const))],
+  [10, ({ world, pod }) => world.sync(pod)],
+  [6, ({ world, pod }) => world.watch(pod)],
+  [2, ({ world }) => world.pods.size < 5 && void world.create()],
+  [1, ({ pod }) => void Object.assign(pod, { standing: 'Leaving' })],
+  [1, ({ world, pod }) => world.remove(pod)],
+  [1, ({ world, pod }) => world.start(pod)],
+  [1, ({ world, random }) => below(random, 4) === 0 && world.beginAnew()],
+]
+
+function documentOf(span: Span, limit: number): SharedLimits {
+  const shared: SharedLimit = { id: ID, scope: 'Workload', limit, span, owner: 'shop' }
+  const workloads = { matchLabels: {}, matchExpressions: [] }
+  return {
+    routes: [{ workloads, limits: [shared], providers: [] }],
+    providers: new Map(),
+    byId: new Map([[ID, shared]]),
+  }
+}
+
+function readLedger(text: string | undefined): Ledger {
+  const parsed = parseLedger(text ?? '{}')
+  if ('problems' in parsed) throw new Error(parsed.problems.join('; '))
+  return parsed.ledger
+}
