@@ -44,6 +44,9 @@ describeWithHelm('values', () => {
   refuses('injection.drainTimeout=1 minute', "at '/injection/drainTimeout': '1 minute' does not match pattern")
   refuses('injection.bodyTotalMax=1GB', "at '/injection/bodyTotalMax': '1GB' does not match pattern")
   refuses('injection.answersMax=1GB', "at '/injection/answersMax': '1GB' does not match pattern")
+  refuses('store.url=localhost:6379', "at '/store/url': 'localhost:6379' does not match pattern")
+  refuses('store.onFailure=Deny', "at '/store/onFailure': value must be one of 'local-share', 'allow', 'deny'")
+  refuses('injection.env.OUTRIGGER_STORE=redis://r', 'injection.env.OUTRIGGER_STORE: set store.url instead')
   refuses(
     'injection.resources.limits.memory=lots',
     "at '/injection/resources/limits/memory': 'lots' does not match pattern",

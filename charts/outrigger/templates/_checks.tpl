@@ -16,6 +16,9 @@ Mistakes that values.schema.json cannot see, or cannot say in words. Included by
   "OUTRIGGER_DRAIN_TIMEOUT" "injection.drainTimeout"
   "OUTRIGGER_BODY_TOTAL_MAX" "injection.bodyTotalMax"
   "OUTRIGGER_ANSWERS_MAX" "injection.answersMax"
+  "OUTRIGGER_STORE" "store.url"
+  "OUTRIGGER_STORE_TIMEOUT" "store.timeout"
+  "OUTRIGGER_ON_STORE_FAILURE" "store.onFailure"
 -}}
 {{- $fixed := list "OUTRIGGER_LISTEN" "OUTRIGGER_ADMIN" "OUTRIGGER_CONFIG_DIR" "OUTRIGGER_LABELS" "OUTRIGGER_LIMIT_SHARES" "OUTRIGGER_POD" "OUTRIGGER_WORKLOAD" -}}
 {{- range $name, $_ := .Values.injection.env -}}

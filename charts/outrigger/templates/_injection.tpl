@@ -32,6 +32,13 @@ field of injection.image that is set replaces the operator's, and tag and digest
   "OUTRIGGER_BODY_TOTAL_MAX" $injection.bodyTotalMax
   "OUTRIGGER_ANSWERS_MAX" $injection.answersMax
 ) $injection.env -}}
+{{- with .Values.store.url -}}
+{{- $variables = merge (dict
+  "OUTRIGGER_STORE" .
+  "OUTRIGGER_STORE_TIMEOUT" $.Values.store.timeout
+  "OUTRIGGER_ON_STORE_FAILURE" $.Values.store.onFailure
+) $variables -}}
+{{- end -}}
 {{- $env := list -}}
 {{- range $name, $value := $variables -}}
 {{- $env = append $env (dict "name" $name "value" (toString $value)) -}}
