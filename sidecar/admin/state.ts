@@ -55,7 +55,7 @@ export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | '
         { name: 'drain', ...verdict(!draining(), 'shutting down'), kinds: ['ready'] },
         { name: 'limits', ...verdict(awaited === undefined, awaited ?? ''), kinds: ['ready'] },
         // What happens without it was declared; a pod that is taken out of service because of it would help nobody.
-        { name: 'store', ...verdict(store === undefined || store.state === 'Up', store?.why ?? ''), kinds: [] },
+        ...(store ? [{ name: 'store', ...verdict(store.state === 'Up', store.why), kinds: [] }] : []),
         { name: 'providers', ...verdict(ailing.length === 0, ailing.join('; ')), kinds: [] },
       ]
     },

@@ -96,6 +96,19 @@ const CONNECTIONS = [
 ]
 
 const NO_SHARES = { instance: 'i1', sharesVersion: null, limits: [] }
+const STORE = {
+  state: 'Up' as const,
+  why: '',
+  forMs: 0,
+  calls: 0,
+  failedCalls: 0,
+  lateCalls: 0,
+  failures: 0,
+  store: 'redis://redis:6379',
+  onFailure: 'LocalShare' as const,
+  sidecars: 1,
+  unsettled: 0,
+}
 const LIMITS = { reports: () => [], shares: () => NO_SHARES, awaits: () => undefined, store: () => undefined }
 const NO_USE = { since: '', instance: 'i1', namespace: 'shop', workload: '', pod: '', rows: [] }
 
@@ -214,8 +227,21 @@ test('before the first configuration there is nothing to tell, and nothing is il
   expect(checks().map(({ name, ok, message }) => [name, ok, message])).toEqual([
     ['config', false, 'no configuration has been loaded yet'],
     ['drain', true, ''],
+    ['limits', true, ''],
     ['providers', true, ''],
   ])
+})
+
+test('a pod that has no share of what it shares is not ready, one without its store is', () => {
+  const awaits = () => 'no share of shared limits has come yet'
+  expect(allOk(checksOf('ready', state({ limits: { ...LIMITS, awaits } }).checks()))).toBe(false)
+  const store = () => ({ ...STORE, state: 'Failed' as const, why: 'it does not answer' })
+  const { checks, pages } = state({ standings: () => [], limits: { ...LIMITS, store } })
+  expect(checks().filter(({ ok }) => !ok)).toEqual([
+    { name: 'store', ok: false, message: 'it does not answer', kinds: [] },
+  ])
+  expect(allOk(checksOf('ready', checks()))).toBe(true)
+  expect(pages['/status']?.()).toMatchObject({ store: { state: 'Failed', store: 'redis://redis:6379' } })
 })
 
 test('an ill provider is told, and neither readiness nor liveness depends on it', () => {
