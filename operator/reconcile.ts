@@ -11,6 +11,7 @@ import { type Compiled, compile } from './compile/compile.ts'
 import { resolve } from './resolve/resolve.ts'
 import type { Snapshot } from './resolve/snapshot.ts'
 import type { SidecarCounts } from './rollout/count.ts'
+import type { LimitUses } from './status/limit-use.ts'
 import { type StatusUpdate, statusesOf } from './status/statuses.ts'
 
 /** What the story needs of the cluster; `kube/term.ts` is the real one. */
@@ -24,6 +25,8 @@ export interface Cluster<Seen extends Snapshot = Snapshot> {
   publish(namespace: string, compiled: Compiled, seen: Seen): Promise<Problem[]>
   /** What the sidecars that the object concerns have said that they run. */
   sidecarsOf(object: ObjectReference): SidecarCounts
+  /** What is used of its limits and budgets, as its status is to show it; undefined while that is not known. */
+  usesOf(object: ObjectReference): LimitUses | undefined
   writeStatuses(namespace: string, updates: readonly StatusUpdate[]): Promise<void>
   /** RFC 3339. */
   now(): string
@@ -34,7 +37,7 @@ export async function reconcile<Seen extends Snapshot>(namespace: string, cluste
   const compiled = compile(resolve(snapshot, namespace))
   const unpublished = await cluster.publish(namespace, compiled, snapshot)
   const problems = [...compiled.problems, ...unpublished]
-  const { sidecarsOf } = cluster
-  const updates = statusesOf({ namespace, snapshot, problems, sidecarsOf, now: cluster.now() })
+  const { sidecarsOf, usesOf } = cluster
+  const updates = statusesOf({ namespace, snapshot, problems, sidecarsOf, usesOf, now: cluster.now() })
   await cluster.writeStatuses(namespace, updates)
 }

@@ -141,8 +141,8 @@ export interface LLMRouteBudget {
    */
   mode: 'Enforce' | 'Shadow'
   /**
-   * Percentages of amount at which a warning is given, by a metric, the log and a header of the answers. [] for none.
-   * [80, 95] when absent.
+   * Percentages of amount at which a warning is given, by an event, a metric, the log and a header of the answers. []
+   * for none. [80, 95] when absent.
    */
   warnAtPercent: number[]
   /**
@@ -421,8 +421,8 @@ export interface LLMRouteRuleBudget {
    */
   mode: 'Enforce' | 'Shadow'
   /**
-   * Percentages of amount at which a warning is given, by a metric, the log and a header of the answers. [] for none.
-   * [80, 95] when absent.
+   * Percentages of amount at which a warning is given, by an event, a metric, the log and a header of the answers. []
+   * for none. [80, 95] when absent.
    */
   warnAtPercent: number[]
   /**

@@ -16,6 +16,7 @@ export interface EventSenderOptions {
 }
 
 export interface EventSender {
+  /** One with an identity is told once, as by `sendOnce`. */
   send(draft: EventDraft): void
   /** The same again, from this or another replica or after a restart, is told once. `identity` tells what is the same. */
   sendOnce(draft: EventDraft, identity: string): void
@@ -60,6 +61,8 @@ export function createEventSender({ client, instance, now, log }: EventSenderOpt
     }
   }
 
+  const newSuffix = (): string => `${Math.trunc(now()).toString(16)}${(count++).toString(16).padStart(4, '0')}`
+
   function enqueue(draft: EventDraft, suffix: string): void {
     if (closed) return
     if (waiting.length >= WAITING_MAX) {
@@ -71,7 +74,7 @@ export function createEventSender({ client, instance, now, log }: EventSenderOpt
   }
 
   return {
-    send: (draft) => enqueue(draft, `${Math.trunc(now()).toString(16)}${(count++).toString(16).padStart(4, '0')}`),
+    send: (draft) => enqueue(draft, draft.identity === undefined ? newSuffix() : digestOf(draft.identity)),
     sendOnce: (draft, identity) => enqueue(draft, digestOf(identity)),
     close() {
       closed = true

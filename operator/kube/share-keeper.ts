@@ -1,6 +1,6 @@
 // Divides limits that pods share among their sidecars, while this replica leads. In: documents, pods as they come and go. Does: asks the
 // sidecars what they use and which shares are in force, and writes shares into an annotation of the pods, which the kubelet brings
-// to the sidecar at once. What is written to whom is the book's to decide (operator/shares/book.ts); here is only the talking.
+// to the sidecar at once. Out, besides: what statuses are to show of limits (operator/status/use-book.ts). What is written to whom is the book's to decide (operator/shares/book.ts); here is only the talking.
 //
 // Every write asks for the pod not to have changed since it was seen: so one that comes late, of this operator or of an earlier
 // one, never undoes a newer one. Sidecars are asked, as for their revisions, and not watched: a report that comes by itself would
@@ -13,10 +13,13 @@ import {
 } from '../../contract/limit-shares.ts'
 import type { SidecarConfig } from '../../contract/sidecar-config.ts'
 import type { Log } from '../../process/log.ts'
+import type { ObjectReference } from '../api/problem.ts'
 import { createSlots } from '../pace.ts'
 import type { SidecarPod } from '../rollout/pod.ts'
 import { type LimitTotal, ShareBook } from '../shares/book.ts'
 import { sharedLimitsOf } from '../shares/shared-limit.ts'
+import type { LimitUses } from '../status/limit-use.ts'
+import { UseBook } from '../status/use-book.ts'
 import type { KubeClient, KubeError } from './client.ts'
 import type { Clock } from './clock.ts'
 import { PODS, pathOf } from './resource.ts'
@@ -31,6 +34,8 @@ export interface ShareKeeperOptions {
   onWrite(result: 'Written' | 'Conflict' | 'Failed'): void
   /** By limit id, now and then. */
   onTotals(totals: ReadonlyMap<string, LimitTotal>): void
+  /** What the namespace's statuses are to show of limits is different: `usesOf`. Absent: nobody makes statuses. */
+  onUse?(namespace: string): void
   clock: Clock
   random(): number
   log: Log
@@ -59,11 +64,15 @@ const AWAITED_EVERY_MS = 1_000
 const WRITES_AT_ONCE = 16
 /** Ledgers that no grant waits for, and what is told of all. */
 const TIDY_EVERY_MS = 30_000
+/** At what is used, for statuses; not before all have had time to say it. */
+const LOOK_EVERY_MS = 5_000
+const FIRST_LOOK_MS = 10_000
 
 export class ShareKeeper {
   readonly #options: ShareKeeperOptions
   readonly #book = new ShareBook()
   readonly #ledgers: ShareLedgers
+  readonly #uses = new UseBook()
   /** By uid. */
   readonly #entries = new Map<string, Entry>()
   /** Namespaces whose documents hold limits that pods share. */
@@ -71,17 +80,22 @@ export class ShareKeeper {
   readonly #inSlot = createSlots(WRITES_AT_ONCE)
   #cancelTimer: (() => void) | undefined
   #tidyAtMs = 0
+  #lookAtMs: number
+  /** Whether each sidecar was asked once. */
+  #areAsked: 'Yes' | 'No' = 'No'
   #closed = false
 
   constructor(options: ShareKeeperOptions) {
     this.#options = options
     this.#ledgers = new ShareLedgers({ ...options, book: this.#book })
+    this.#lookAtMs = options.clock.uptime() + FIRST_LOOK_MS
   }
 
   /** What the namespace's sidecars are to run; undefined: nothing any more. */
   setDocument(namespace: string, config: SidecarConfig | undefined): void {
     const limits = config === undefined ? undefined : sharedLimitsOf(config)
     this.#book.setDocument(namespace, limits)
+    this.#uses.setDocument(namespace, config)
     if (limits === undefined || limits.byId.size === 0) this.#sharing.delete(namespace)
     else this.#sharing.add(namespace)
     if (this.#sharing.size === 0) this.#options.onTotals(new Map())
@@ -111,7 +125,13 @@ export class ShareKeeper {
   }
 
   removePod(uid: string): void {
+    this.#uses.removePod(uid)
     if (this.#entries.delete(uid)) this.#book.removePod(uid, this.#options.clock.now())
+  }
+
+  /** What the object's status is to show; undefined while it is not known. */
+  usesOf(object: ObjectReference): LimitUses | undefined {
+    return this.#uses.usesOf(object)
   }
 
   close(): void {
@@ -136,10 +156,26 @@ export class ShareKeeper {
     for (const namespace of unwritten) void this.#ledgers.write(namespace)
     for (const [uid, shares] of writes) this.#write(uid, shares)
     this.#askThoseDue()
+    this.#lookAtUse()
     if (clock.uptime() < this.#tidyAtMs) return
     this.#tidyAtMs = clock.uptime() + TIDY_EVERY_MS
     for (const namespace of this.#book.ledgerNamespaces()) void this.#ledgers.write(namespace)
     onTotals(this.#book.totals(clock.now()))
+  }
+
+  #lookAtUse(): void {
+    const { clock, onUse } = this.#options
+    if (clock.uptime() < this.#lookAtMs) return
+    this.#lookAtMs = clock.uptime() + LOOK_EVERY_MS
+    if (this.#areAsked === 'No' && [...this.#book.sharers].some((uid) => this.#isToBeAsked(uid))) return
+    this.#areAsked = 'Yes'
+    const nowMs = clock.now()
+    for (const namespace of this.#uses.look(this.#book.departed(nowMs), nowMs)) onUse?.(namespace)
+  }
+
+  #isToBeAsked(uid: string): boolean {
+    const entry = this.#entries.get(uid)
+    return entry?.pod.sharing.admin !== undefined && entry.askAtMs === Number.NEGATIVE_INFINITY
   }
 
   #askThoseDue(): void {
@@ -160,12 +196,18 @@ export class ShareKeeper {
     entry.askedFor = 'Answer'
     try {
       const report = await askLimits(sharing.admin)
-      if (this.#isOpen(entry)) this.#book.hear(uid, report, clock.now())
+      if (this.#isOpen(entry)) this.#hear(entry, report)
     } catch {
       if (this.#isOpen(entry)) this.#book.miss(uid)
     }
     entry.askedFor = 'Nothing'
     entry.askAtMs = clock.uptime() + (this.#isAwaited(entry) ?? everyMs * (1 + random() / 4))
+  }
+
+  #hear({ pod: { uid, namespace, sharing } }: Entry, report: LimitsReport): void {
+    const nowMs = this.#options.clock.now()
+    this.#book.hear(uid, report, nowMs)
+    this.#uses.hear(uid, { namespace, workload: sharing.workload }, report, nowMs)
   }
 
   /** How long to wait for a write to be in force, where one is. */

@@ -4,6 +4,7 @@
 import { CREDENTIALS_SECRET } from '../../contract/names.ts'
 import type { SecretValue } from '../../contract/secret.ts'
 import type { Log } from '../../process/log.ts'
+import type { Compiled } from '../compile/compile.ts'
 import type { SecretKeyReference } from '../resolve/inputs.ts'
 import { referencedSecrets } from '../resolve/referenced-secrets.ts'
 import type { Snapshot } from '../resolve/snapshot.ts'
@@ -128,6 +129,16 @@ function onceInATurn(run: () => void): { (): void; isDue(): boolean } {
     })
   }
   return Object.assign(schedule, { isDue: () => isDue })
+}
+
+/** Of the document's credentials, by their files; those that are not there any more are left out. */
+export function credentialValues({ credentials }: Compiled, seen: ValuedSnapshot): Map<string, SecretValue> {
+  const values = new Map<string, SecretValue>()
+  for (const { file, secret } of credentials) {
+    const value = seen.secretValue(secret)
+    if (value !== undefined) values.set(file, value)
+  }
+  return values
 }
 
 function takeSnapshot({ providers, routes, namespaces }: Watches, secrets: readonly ReadSecret[]): ValuedSnapshot {

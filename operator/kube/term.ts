@@ -1,7 +1,6 @@
 // What a leader has while it leads: the queue that tells the story for each namespace, the rollouts, and the ways to write.
 // It begins with all namespaces and ends at once, when the lease is lost or released; what it did not finish, the next
 // leader's first round does, since everything that it knows can be seen in the cluster or be asked of sidecars.
-import type { SecretValue } from '../../contract/secret.ts'
 import type { SidecarConfig } from '../../contract/sidecar-config.ts'
 import type { Log } from '../../process/log.ts'
 import type { ObjectReference, Problem } from '../api/problem.ts'
@@ -28,7 +27,7 @@ import { type OwnKind, Publisher } from './publisher.ts'
 import { Rollouts } from './rollouts.ts'
 import { ShareKeeper } from './share-keeper.ts'
 import { createStatusWriter } from './status-writer.ts'
-import type { Stores, ValuedSnapshot } from './stores.ts'
+import { credentialValues, type Stores, type ValuedSnapshot } from './stores.ts'
 import type { Version } from './watches.ts'
 
 export interface TermOptions {
@@ -145,6 +144,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
       writeTurn: this.#nudges.turn,
       onWrite: metrics.sharesWritten,
       onTotals: metrics.limitShares,
+      onUse: (namespace) => this.add(namespace),
     })
     this.#publisher = new Publisher({
       client,
@@ -233,6 +233,8 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
       .reduce((sum, counts) => addCounts(sum, counts), addCounts())
   }
 
+  readonly usesOf: Cluster['usesOf'] = (object) => this.#shares.usesOf(object)
+
   readonly writeStatuses: Cluster['writeStatuses'] = async (namespace, updates) => {
     const { now, laterMs } = this.#heldBack.due(namespace, updates)
     if (laterMs !== undefined) this.#queue.addAfter(namespace, laterMs)
@@ -276,7 +278,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     }
     // What is kept for the next pod is kept as it is: nobody there needs another key.
     if (!this.#rollouts.hasPods(namespace)) return []
-    const rendered = renderObjects(namespace, compiled, valuesOf(compiled, seen))
+    const rendered = renderObjects(namespace, compiled, credentialValues(compiled, seen))
     if ('missing' in rendered) throw new Error(`Secrets changed while they were read: ${rendered.missing.join(', ')}`)
     if ('tooLarge' in rendered) return unpublishable(namespace, rendered.tooLarge, seen)
     const { revision } = compiled.config
@@ -388,13 +390,4 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     this.#pausedUntilMs.delete(namespace)
     return false
   }
-}
-
-function valuesOf({ credentials }: Compiled, seen: ValuedSnapshot): Map<string, SecretValue> {
-  const values = new Map<string, SecretValue>()
-  for (const { file, secret } of credentials) {
-    const value = seen.secretValue(secret)
-    if (value !== undefined) values.set(file, value)
-  }
-  return values
 }

@@ -203,6 +203,11 @@ export class ShareBook {
     return totals
   }
 
+  /** What those that are gone may have used, by name of the count. */
+  departed(nowMs: number): Map<string, number> {
+    return new Map([...this.#counts.values()].map(({ name, departed }) => [name, departed.total(nowMs)]))
+  }
+
   /** Sees to it that every pod is in its counts; returns the namespaces whose ledgers are missing for that. */
   #refresh(nowMs: number): Set<string> {
     const unread = new Set<string>()

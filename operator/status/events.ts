@@ -1,6 +1,7 @@
 import { CONDITION_TYPES, type Condition } from '../api/condition.ts'
 import type { LLMProvider } from '../api/llm-provider.ts'
 import type { LLMRoute } from '../api/llm-route.ts'
+import { budgetWarnings } from './budget-events.ts'
 import type { ObjectStatus } from './statuses.ts'
 
 /** An event without what its sender adds: name, time and who reports it. */
@@ -11,19 +12,34 @@ export interface EventDraft {
   /** At most 1024 bytes in UTF-8, the limit of events.k8s.io. */
   message: string
   regarding: { apiVersion: string; kind: string; namespace: string; name: string; uid?: string }
+  /** Equal for what is to be told once only, as long as the API server keeps it. Absent: it is told each time. */
+  identity?: string
 }
 
 const MESSAGE_BYTES_MAX = 1024
 
 /**
- * One for each condition that changed its status, or its reason while False. Never for counts: a Deployment that scales
- * would write hundreds. A condition that is True from the start is what everybody expects, and no event.
+ * One for each condition that changed its status, or its reason while False, and for each budget that has passed a percentage. Never
+ * for counts: a Deployment that scales would write hundreds. A condition that is True from the start is what everybody expects, and no
+ * event.
  */
 export function eventsOf(
   before: ObjectStatus | undefined,
   after: ObjectStatus,
-  { apiVersion, kind, metadata: { namespace, name, uid } }: LLMProvider | LLMRoute,
+  object: LLMProvider | LLMRoute,
 ): EventDraft[] {
+  const { apiVersion, kind, metadata } = object
+  const { namespace, name, uid } = metadata
+  const regarding = { apiVersion, kind, namespace, name, ...(uid !== undefined && { uid }) }
+  const told = object.kind === 'LLMRoute' ? budgetWarnings(before, after, object) : []
+  return [...transitions(before, after), ...told].map((each) => ({
+    ...each,
+    message: bounded(each.message),
+    regarding,
+  }))
+}
+
+function transitions(before: ObjectStatus | undefined, after: ObjectStatus): Omit<EventDraft, 'regarding'>[] {
   const earlier = new Map((before?.conditions ?? []).map((condition) => [condition.type, condition]))
   return (after.conditions ?? [])
     .filter(({ type }) => Object.hasOwn(CONDITION_TYPES, type))
@@ -31,8 +47,7 @@ export function eventsOf(
     .map((condition) => ({
       type: isHarmless(condition) ? 'Normal' : 'Warning',
       reason: condition.reason,
-      message: bounded(condition.message),
-      regarding: { apiVersion, kind, namespace, name, ...(uid !== undefined && { uid }) },
+      message: condition.message,
     }))
 }
 

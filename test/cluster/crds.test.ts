@@ -222,7 +222,8 @@ spec:
     const seen = await snapshot()
     const { problems } = compile(resolve(seen, NAMESPACE))
     const counts = { total: 12, current: 12, outdated: 0, missing: 0, imageOutdated: 0, unreachable: 0 }
-    return statusesOf({ namespace: NAMESPACE, snapshot: seen, problems, sidecarsOf: () => counts, now })
+    const [sidecarsOf, usesOf] = [() => counts, () => undefined]
+    return statusesOf({ namespace: NAMESPACE, snapshot: seen, problems, sidecarsOf, usesOf, now })
   }
 
   async function write({ object: { apiVersion, kind, metadata }, status }: StatusUpdate): Promise<void> {

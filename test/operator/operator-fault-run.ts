@@ -317,6 +317,7 @@ function statuses({ store, node }: ClusterInProcess, { snapshot, compiled }: Tru
     problems: compiled.get(ns)?.problems ?? [],
     sidecarsOf: (object) =>
       counts.map((each) => each.get(objectKey(object))).reduce(addCounts, addCounts()) ?? addCounts(),
+    usesOf: () => undefined,
     now: '2026-11-21T12:00:00Z',
   })
   return updates.map(({ object, status }) => {

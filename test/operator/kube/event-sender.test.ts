@@ -72,10 +72,12 @@ test('gives each event its own name, and the same name to what is to be told onc
   for (const each of [1, 2]) it.send(draft(`chat-${each}`))
   for (const _ of [1, 2]) it.sendOnce(draft(), 'uid/missing')
   it.sendOnce(draft(), 'uid/other')
-  for (let i = 0; i < 5; i++) await it.answer()
+  it.send({ ...draft(), identity: 'uid/missing' })
+  for (let i = 0; i < 6; i++) await it.answer()
   const names = it.sent.map(({ metadata }) => metadata.name)
   expect(new Set(names).size).toBe(4)
   expect(names[2]).toBe(names[3])
+  expect(names[2]).toBe(names[5])
 })
 
 test('cuts the longest names so that they stay names', () => {

@@ -41,7 +41,8 @@ function snapshotOf(file: string): Snapshot {
 function statusesFor(file: string): StatusUpdate[] {
   const snapshot = snapshotOf(file)
   const { problems } = compile(resolve(snapshot, NAMESPACE))
-  return statusesOf({ namespace: NAMESPACE, snapshot, problems, sidecarsOf: () => SIDECARS, now: NOW })
+  const [sidecarsOf, usesOf] = [() => SIDECARS, () => undefined]
+  return statusesOf({ namespace: NAMESPACE, snapshot, problems, sidecarsOf, usesOf, now: NOW })
 }
 
 function render(updates: readonly StatusUpdate[]): string {

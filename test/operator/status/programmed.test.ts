@@ -14,6 +14,7 @@ function check(name: string, counts: Partial<SidecarCounts>, currentOfTotal: str
       snapshot: { providers: [llmProvider('shop/openai')], routes: [] },
       problems: [],
       sidecarsOf: () => ({ ...NONE, ...counts }),
+      usesOf: () => undefined,
       now: '2026-11-21T10:00:00Z',
     })
     const { status, reason, message } = update?.status.conditions?.find(({ type }) => type === 'Programmed') ?? {}
@@ -63,7 +64,8 @@ test('a document that cannot be published leaves every object of the namespace u
   const problems = unpublishable('shop', { what: 'Document', bytes: 9_000_000, bytesMax: 8_000_000 }, snapshot)
   const counts = { ...NONE, total: 2, current: 2 }
   const now = '2026-11-21T10:00:00Z'
-  const updates = statusesOf({ namespace: 'shop', snapshot, problems, sidecarsOf: () => counts, now })
+  const [sidecarsOf, usesOf] = [() => counts, () => undefined]
+  const updates = statusesOf({ namespace: 'shop', snapshot, problems, sidecarsOf, usesOf, now })
   const programmed = updates.map(({ object, status }) => {
     const condition = status.conditions?.find(({ type }) => type === 'Programmed')
     return `${object.kind} ${object.metadata.name} ${condition?.status} ${condition?.reason}`

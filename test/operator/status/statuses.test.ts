@@ -2,8 +2,10 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Condition } from '../../../operator/api/condition.ts'
 import type { LLMProvider, LLMProviderStatus } from '../../../operator/api/llm-provider.ts'
+import type { LLMRouteLimit } from '../../../operator/api/llm-route.ts'
 import type { ObjectReference, Problem } from '../../../operator/api/problem.ts'
 import type { SidecarCounts } from '../../../operator/rollout/count.ts'
+import type { LimitUses } from '../../../operator/status/limit-use.ts'
 import { type StatusInputs, statusesOf } from '../../../operator/status/statuses.ts'
 import { llmProvider, llmRoute, ruleTo } from '../../support/resources.ts'
 
@@ -15,7 +17,8 @@ const LAGGING: SidecarCounts = { ...CURRENT, current: 1, outdated: 1 }
 
 function inputs(provider: LLMProvider, parts: Partial<StatusInputs> = {}): StatusInputs {
   const snapshot = { providers: [provider], routes: [] }
-  return { namespace: 'shop', snapshot, problems: [], sidecarsOf: () => CURRENT, now: NOW, ...parts }
+  const [sidecarsOf, usesOf] = [() => CURRENT, () => undefined]
+  return { namespace: 'shop', snapshot, problems: [], sidecarsOf, usesOf, now: NOW, ...parts }
 }
 
 function provider(generation: number, status?: LLMProviderStatus): LLMProvider {
@@ -156,4 +159,37 @@ test('a message longer than an apiserver takes is cut between two characters', (
   const message = update?.status.conditions?.[1]?.message ?? ''
   expect([...message]).toHaveLength(32_768)
   expect(message.endsWith('😀…')).toBe(true)
+})
+
+describe('what is used of limits', () => {
+  const RPM: LLMRouteLimit = {
+    ...{ name: 'rpm', what: 'Requests', limit: 600, window: '1m', maxKeys: 1000, mode: 'Enforce' },
+  }
+  const AT_HALF = { name: 'rpm', what: 'Requests', limit: '600', used: '300', percent: 50, window: '1m' }
+  const limited = (status?: LLMProviderStatus): LLMProvider => {
+    const { spec, ...object } = provider(3, status)
+    return { ...object, spec: { ...spec, limits: [RPM] } }
+  }
+  const used = (amount: number): LimitUses => new Map([['provider:shop/openai/rpm', { used: amount, limit: 600 }]])
+
+  function check(
+    name: string,
+    limits: LLMProviderStatus['limits'],
+    uses: LimitUses | undefined,
+    expected: LLMProviderStatus['limits'] | 'Unwritten',
+  ): void {
+    test(name, () => {
+      const stored = { ...statusAt(3), ...(limits && { limits }) }
+      const [update] = statusesOf(inputs(limited(stored), { usesOf: () => uses }))
+      expect(update === undefined ? 'Unwritten' : update.status.limits).toEqual(expected)
+      if (update === undefined) return
+      expect(update.status).toEqual({ ...statusAt(3), ...(expected && { limits: expected }) })
+    })
+  }
+
+  check('is written when it is known, and changes nothing else', undefined, used(300), [AT_HALF])
+  check('is not written when it stands there', [AT_HALF], used(300), 'Unwritten')
+  check('stays while it is not known', [AT_HALF], undefined, 'Unwritten')
+  check('is written when it is another', [{ ...AT_HALF, used: '60', percent: 10 }], used(300), [AT_HALF])
+  check('is taken away when nothing is counted together', [AT_HALF], new Map(), undefined)
 })
