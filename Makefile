@@ -84,7 +84,10 @@ chaos: $(INSTALLED) ## Runs 200 applications among providers that flap and reloa
 shares: $(INSTALLED) ## Divides limits among sidecars while everything goes wrong, 100000 times; SHARES=NUMBER for another number.
 	SHARES=$(or $(SHARES),100000) $(JEST) test/operator/shares/never-over
 
+accuracy: $(INSTALLED) ## Measures limits over 1, 2 and 8 sidecars, in Redis and by shares, and writes docs/limits.md; 8 minutes.
+	ACCURACY=full $(JEST) test/accuracy/accuracy
+
 clean: ## Removes what was built; dependencies stay.
 	rm -rf dist .cache
 
-.PHONY: help install run test check format generate golden build image demo bench fuzz truncation store limits aborts chaos day shares clean
+.PHONY: help install run test check format generate golden build image demo bench fuzz truncation store limits aborts chaos day shares accuracy clean

@@ -21,6 +21,10 @@ export interface AnswerAccount {
   readonly told: Usage | undefined
   /** Tokens of what the model wrote, as far as it was sent; of a document that broke off, of all that it is. */
   readonly sentTokens: number
+  /** Milliseconds since the epoch: when the answer was about to begin. */
+  readonly openedAt: number
+  /** Of the request, so that whoever asked can tell which it was. */
+  readonly headers: Call['headers']
 }
 
 export interface LedgerRow extends Pick<AnswerAccount, 'day' | 'dialect' | 'model'> {
@@ -66,12 +70,14 @@ export class AnswerLedger {
   }
 
   /** To be asked before it is sent, and closed once. Undefined for answers that use nothing: errors, lists. */
-  open({ dialect, model }: Pick<Call, 'dialect' | 'model'>, answer: Answer): Bill | undefined {
+  open(call: Pick<Call, 'dialect' | 'model' | 'headers'>, answer: Answer): Bill | undefined {
     if (answer.kind === 'unary' && answer.told === undefined) return undefined
+    const { dialect, model, headers } = call
+    const openedAt = this.#options.wallClock()
     this.#open += 1
     return new Bill((counted) => {
       this.#open -= 1
-      this.#add({ day: dayOf(this.#options.wallClock()), dialect, model, ...counted })
+      this.#add({ day: dayOf(this.#options.wallClock()), dialect, model, openedAt, headers, ...counted })
     })
   }
 

@@ -228,6 +228,7 @@ describe('a provider’s key', () => {
 
 /** What RBAC gives the operator: verbs by resource, or by one named object. */
 const EVERYWHERE = [
+  'configmaps/outrigger-limits: create delete get patch',
   'configmaps: list watch',
   ...['', '-1', '-2', '-3', '-4', '-5', '-6', '-7'].map((n) => `configmaps/outrigger-config${n}: create delete patch`),
   'events.events.k8s.io: create',

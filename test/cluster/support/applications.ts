@@ -86,6 +86,13 @@ export function prober(
   })
 }
 
+/** apps/load.ts, in one pod. */
+export function load(name: string, namespace: string, image: string): Manifest {
+  const labels = { app: name, 'outrigger.dev/inject': 'true' }
+  const readinessProbe = { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 }
+  return deployment(name, namespace, { labels, replicas: 1, container: { name: 'app', image, readinessProbe } })
+}
+
 interface DeploymentOptions {
   labels: Record<string, string>
   replicas: number
