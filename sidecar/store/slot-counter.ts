@@ -3,7 +3,8 @@
 // A slot whose request ended is used again here without asking; one that nobody used for a moment goes back. How many are held is
 // always told as a number, never as a change, so a lost answer is made good by the next call. What is held is lowered here before the
 // store is told, and raised after it has answered: so never more is open than is held. When the slots could not be renewed in time they
-// are not used any more, since others may have them.
+// are not used any more, since others may have them. And while all together hold more than the limit, since somebody had to decide without
+// the store or the limit has become smaller, what ends here is not used again.
 import { beyondCapacity, type Counter, type Shortage, type Ticket } from '../limits/counter.ts'
 import { type CountedRow, isRefusing } from '../limits/limit-row.ts'
 import { Acquisitions, type Leasing, type StoreCall } from './acquisitions.ts'
@@ -30,6 +31,8 @@ export class SlotCounter implements Counter, Leasing, Flushable {
   readonly #local: Counter
   readonly #acquisitions: Acquisitions
   #held = 0
+  /** What the store said last. */
+  #heldThere = 0
   /** From then on others may have them. */
   #heldUntilMs = 0
   #renewAtMs = 0
@@ -76,6 +79,7 @@ export class SlotCounter implements Counter, Leasing, Flushable {
 
   settle(ticket: Ticket, taken: number, actual: number, nowMs: number): void {
     this.#local.settle(ticket, taken, actual, nowMs)
+    if (this.#sum > this.#row.limit) this.#held = Math.min(this.#held, this.#open(nowMs))
     this.#deps.schedule(this)
   }
 
@@ -115,7 +119,8 @@ export class SlotCounter implements Counter, Leasing, Flushable {
     if (!this.#acquisitions.isAsking && this.#deps.gate.isUp) {
       const open = this.#open(nowMs)
       const useful = Math.max(open, this.#peak, this.#peakBefore)
-      if (this.#held > useful || this.#held < open || (this.#held > 0 && nowMs >= this.#renewAtMs)) {
+      const isNews = this.#held > useful || this.#held < open || this.#held < this.#heldThere
+      if (isNews || (this.#held > 0 && nowMs >= this.#renewAtMs)) {
         this.#held = Math.min(this.#held, useful)
         this.#acquisitions.ask(nowMs)
       }
@@ -147,6 +152,7 @@ export class SlotCounter implements Counter, Leasing, Flushable {
 
   #learn({ fits, held, sum }: SlotReply, askedMs: number, nowMs: number): void {
     this.#held = held
+    this.#heldThere = held
     this.#heldUntilMs = askedMs + this.#ttlMs
     this.#sum = sum
     this.#refusedAtMs = fits ? Number.NEGATIVE_INFINITY : nowMs

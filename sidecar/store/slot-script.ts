@@ -27,9 +27,8 @@ local room = limit - (sum - mine)
 local fits = need <= room
 local grant
 if fits then grant = need + math.max(0, math.min(want - need, math.floor((room - need) / parts)))
--- Less than before is always granted, even when the limit has become smaller.
-elseif need <= mine then grant = need
-else grant = math.max(open, mine) end
+-- Nothing more then; and where all hold more than there is, no more than what is open, or what the others leave.
+else grant = math.max(open, math.min(mine, room)) end
 sum = sum - mine + grant
 
 redis.call('HSET', held, 'sum', string.format('%.0f', sum))
@@ -65,7 +64,7 @@ export interface SlotCall {
 }
 
 export interface SlotReply {
-  /** Whether `need` fitted. If not, the holder keeps what it has. */
+  /** Whether `need` fitted. If not, the holder keeps what it has, unless all hold more than the limit. */
   fits: boolean
   held: number
   /** Of all holders. */

@@ -67,6 +67,7 @@ export interface StoreSource extends CounterSource {
 
 const SLOT_TTL_MS = 10_000
 const BEAT_MS = 3000
+const EARLY_BEATS_MS = [200, 1000]
 const START_WAIT_MS = 1000
 const CLOSE_WAIT_MS = 500
 
@@ -99,7 +100,9 @@ export async function createStoreSource(options: StoreOptions): Promise<StoreSou
   }
   gate.use(await openConnection(address, gate, random))
   const beats = setInterval(() => void keepPresent(gate, presence), BEAT_MS * (0.9 + 0.2 * random()))
-  beats.unref()
+  // Sidecars that start together learn soon that they are several, and how small a local share is.
+  const early = EARLY_BEATS_MS.map((afterMs) => setTimeout(() => void keepPresent(gate, presence), afterMs))
+  for (const timer of [beats, ...early]) timer.unref()
   await gate.untilUp(options.startWaitMs ?? START_WAIT_MS)
   return {
     create: counterFactory(options, deps),
@@ -112,6 +115,7 @@ export async function createStoreSource(options: StoreOptions): Promise<StoreSou
     }),
     async close() {
       clearInterval(beats)
+      for (const timer of early) clearTimeout(timer)
       await queue.drain(gate.isUp ? CLOSE_WAIT_MS : 0)
       if (gate.isUp) await presence.leave((...call) => gate.call(...call)).catch(() => undefined)
       gate.close()

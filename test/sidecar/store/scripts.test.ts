@@ -273,9 +273,14 @@ describeWithRedis('the script of slots', () => {
         { holder: 'a', open: 12, need: 12, want: 12 },
         { fits: true, held: 12, sum: 13 },
       ],
+      // Of what is held beyond the limit only what is open stays.
+      [
+        { holder: 'b', open: 1, limit: 3, need: 1, want: 1 },
+        { fits: true, held: 1, sum: 13 },
+      ],
       [
         { holder: 'b', limit: 3, need: 1, want: 1 },
-        { fits: true, held: 1, sum: 13 },
+        { fits: false, held: 0, sum: 12 },
       ],
     ]
     for (const [call, expected] of steps) expect(await slots(call)).toEqual(expected)

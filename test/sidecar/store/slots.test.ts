@@ -79,6 +79,26 @@ describeWithRedis('slots', () => {
     })
   })
 
+  test('beyond the limit, which somebody took without the store, are not used again when they end', async () => {
+    await withCounters(2, async (counters) => {
+      const [busy, other] = first(counters)
+      const tickets = (await Promise.all(Array.from({ length: LIMIT }, () => ask(busy, 1)))).filter(isAdmitted)
+      for (let i = 0; i < 10; i++) other.take(1, now())
+      await eventually(async () => busy.used(now()) === LIMIT + 10)
+      let begun = 0
+      for (const ticket of tickets.slice(0, 20)) {
+        busy.settle(ticket, 1, 0, now())
+        begun += await takeAll(busy, 1)
+      }
+      expect(begun).toBeLessThanOrEqual(10)
+      await eventually(async () => {
+        begun += await takeAll(busy, 10 - begun)
+        return begun === 10
+      })
+      expect(await takeAll(busy, 5)).toBe(0)
+    })
+  })
+
   test('cost no round trip while as many requests begin as end', async () => {
     await withCounters(1, async (counters, [source]) => {
       const [counter] = first(counters)
