@@ -64,16 +64,19 @@ export function admit(
   record: RequestRecord,
   deps: AllowanceDeps,
 ): Allowance | Promise<Allowance> {
-  const { limited, candidates } = choice
-  if (limited === undefined && candidates.every(({ provider }) => provider.rows.length === 0)) return UNLIMITED
+  const rows = choice.limited?.perRequest ?? NO_ROWS
+  if (rows.length === 0 && !isLimitedPerAttempt(choice)) return UNLIMITED
   const limitation = { choice, request, record, deps }
-  const rows = limited?.perRequest ?? NO_ROWS
   if (rows.length === 0) return new LimitedAllowance(undefined, limitation)
   const taken = deps.limits.take(rows, { provider: '', model: '', head: request.head }, ONE_REQUEST, deps.now())
   return taken instanceof Promise ? taken.then((result) => admitted(result, limitation)) : admitted(taken, limitation)
 }
 
 const NO_ROWS: readonly CountedRow[] = []
+
+function isLimitedPerAttempt({ limited, candidates }: Choice): boolean {
+  return (limited?.perAttempt ?? NO_ROWS).length > 0 || candidates.some(({ provider }) => provider.rows.length > 0)
+}
 
 interface Limitation {
   choice: Choice
