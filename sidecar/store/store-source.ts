@@ -12,7 +12,7 @@
 // Rejected: a round trip per request (a slow store would be felt by all), and counting here and comparing later (eight replicas admit
 // eight times the limit until they notice).
 import { randomUUID } from 'node:crypto'
-import { type Calendar, type CalendarSpan, createCalendar } from '../limits/calendar.ts'
+import { createCalendars } from '../limits/calendar.ts'
 import type { WallClock } from '../limits/calendar-counter.ts'
 import type { CounterSource } from '../limits/counter.ts'
 import type { CountedRow } from '../limits/limit-row.ts'
@@ -134,16 +134,6 @@ function counterFactory(options: StoreOptions, deps: CounterDeps): CounterSource
     if (row.span.type === 'Open') return new SlotCounter(row, name, beside, slotTtlMs, deps)
     const periods = row.span.type === 'Calendar' ? new PeriodClock(calendarOf(row.span), wallClock, nowMs) : undefined
     return new AmountCounter(row, name, beside, periods, deps)
-  }
-}
-
-function createCalendars(): (span: CalendarSpan) => Calendar {
-  const known = new Map<string, Calendar>()
-  return (span) => {
-    const name = `${span.unit} ${span.timeZone}`
-    const calendar = known.get(name) ?? createCalendar(span)
-    known.set(name, calendar)
-    return calendar
   }
 }
 
