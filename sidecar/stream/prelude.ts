@@ -125,7 +125,17 @@ function judgeResponses({ name, data }: SseEvent): PreludeDecision {
   if (RESPONSES_START_UP.has(name === '' ? leadingType(data) : name)) return 'Hold'
   const event = members(parseJson(data))
   if (responsesError(name, event) !== undefined) return 'Error'
-  return RESPONSES_START_UP.has(String(event.type)) ? 'Hold' : 'Content'
+  const type = String(event.type)
+  return RESPONSES_START_UP.has(type) || opensEmptyMessage(type, event) ? 'Hold' : 'Content'
+}
+
+const MESSAGE_ITEM = new Set(['type', 'id', 'role', 'status', 'phase'])
+const MESSAGE_PART = new Set(['type'])
+
+/** The frame of a message, in which no word stands yet. */
+function opensEmptyMessage(type: string, { item, part }: Record<string, unknown>): boolean {
+  if (type === 'response.content_part.added') return isStartUp(part, MESSAGE_PART)
+  return type === 'response.output_item.added' && members(item).type === 'message' && isStartUp(item, MESSAGE_ITEM)
 }
 
 function judgeMessages({ name, data }: SseEvent): PreludeDecision {

@@ -114,6 +114,15 @@ describe('start-up', () => {
       data({ type: 'response.created' }, { response: {}, type: 'response.in_progress' }),
       2,
     ],
+    [
+      'is a message in which no word stands yet',
+      RESPONSES,
+      data(
+        { type: 'response.output_item.added', item: { type: 'message', id: 'm', role: 'assistant', content: [] } },
+        { type: 'response.content_part.added', part: { type: 'output_text', text: '', annotations: [] } },
+      ),
+      2,
+    ],
     ['is a sign of life', RESPONSES, 'event: keepalive\ndata: {"type":"keepalive","sequence_number":3}\n\n', 1],
     ['is the head of a message', ANTHROPIC, START, 1],
     ['is a ping', ANTHROPIC, `${PING}${START}${PING}: c\n\n`, 4],
@@ -179,6 +188,22 @@ describe('content', () => {
       RESPONSES,
       `${CREATED}event: response.output_item.added\ndata: {"type":"response.output_item.added"}\n\n`,
       2,
+    ],
+    [
+      'is a message that has words at once',
+      RESPONSES,
+      data({
+        type: 'response.output_item.added',
+        item: { type: 'message', content: [{ type: 'output_text', text: 'a' }] },
+      }),
+      1,
+    ],
+    ['is a part that refuses', RESPONSES, data({ type: 'response.content_part.added', part: { refusal: 'No' } }), 1],
+    [
+      'is a call of a function',
+      RESPONSES,
+      data({ type: 'response.output_item.added', item: { type: 'function_call', name: 'f', arguments: '' } }),
+      1,
     ],
     ['is a type that nobody knows', RESPONSES, data({ type: 'response.rate_limits' }), 1],
     ['is an end without an error', RESPONSES, data({ type: 'response.incomplete', response: { error: null } }), 1],
