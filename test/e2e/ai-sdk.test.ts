@@ -20,6 +20,14 @@ const MODELS: Readonly<Record<string, (clients: Clients, model?: string) => Lang
   Gemini: (clients, model = 'gemini-2.5-flash') => google(clients)(model),
 }
 
+/** How many events of an answer it takes until it has said something: what is cut before that is tried elsewhere. */
+const EVENTS_UNTIL_CONTENT: Readonly<Record<string, number>> = {
+  'OpenAI responses': 5,
+  'OpenAI chat': 2,
+  Anthropic: 3,
+  Gemini: 1,
+}
+
 const SCHEMA = jsonSchema<{ city: string; unit: string }>({
   type: 'object',
   properties: { city: { type: 'string' }, unit: { type: 'string', enum: ['celsius', 'fahrenheit'] } },
@@ -30,7 +38,7 @@ const tools = { get_weather: tool({ inputSchema: SCHEMA, execute: () => 'sunny' 
 const ASKED = { prompt: 'Hello there', maxOutputTokens: 100, maxRetries: 0 }
 const USAGE = { inputTokens: 3, outputTokens: 6 }
 
-describe.each(Object.entries(MODELS))('%s', (_, model) => {
+describe.each(Object.entries(MODELS))('%s', (api, model) => {
   sameBothWays(ways, [
     [
       'generateText',
@@ -88,7 +96,7 @@ describe.each(Object.entries(MODELS))('%s', (_, model) => {
   })
 
   test.each(['clean', 'reset'])('raises a stream that was cut: %s', async (cut) => {
-    ways().mock.next({ 'cut-after-events': '3', cut })
+    ways().mock.next({ 'cut-after-events': String(EVENTS_UNTIL_CONTENT[api]), cut })
     const stream = streamText({ ...ASKED, model: model(ways().through), onError: () => {} })
     await expect(partsUntilError(stream)).rejects.toThrow(/ended its answer too early|Failed to process/)
   })
