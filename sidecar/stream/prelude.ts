@@ -143,9 +143,17 @@ function judgeMessages({ name, data }: SseEvent): PreludeDecision {
   if (anthropicError(name, event) !== undefined) return 'Error'
   const type = name === '' ? event.type : name
   if (type === 'ping') return 'Hold'
-  const { message } = event
+  const { message, content_block } = event
+  if (type === 'content_block_start') return opensEmptyText(content_block) ? 'Hold' : 'Content'
   const isBare = typeof message === 'object' && message !== null && saysNothing(members(message).content)
   return type === 'message_start' && isBare ? 'Hold' : 'Content'
+}
+
+const TEXT_BLOCK = new Set(['type'])
+
+/** Of text only: a block of reasoning may stay empty for as long as the model thinks, which its client should see. */
+function opensEmptyText(block: unknown): boolean {
+  return members(block).type === 'text' && isStartUp(block, TEXT_BLOCK)
 }
 
 const GEMINI_CHUNK = new Set(['candidates', 'usageMetadata', 'modelVersion', 'responseId', 'createTime'])

@@ -24,7 +24,7 @@ const MODELS: Readonly<Record<string, (clients: Clients, model?: string) => Lang
 const EVENTS_UNTIL_CONTENT: Readonly<Record<string, number>> = {
   'OpenAI responses': 5,
   'OpenAI chat': 2,
-  Anthropic: 3,
+  Anthropic: 4,
   Gemini: 1,
 }
 

@@ -125,6 +125,12 @@ describe('start-up', () => {
     ],
     ['is a sign of life', RESPONSES, 'event: keepalive\ndata: {"type":"keepalive","sequence_number":3}\n\n', 1],
     ['is the head of a message', ANTHROPIC, START, 1],
+    [
+      'is a block in which no word stands yet',
+      ANTHROPIC,
+      data({ type: 'content_block_start', content_block: { type: 'text', text: '', citations: null } }),
+      1,
+    ],
     ['is a ping', ANTHROPIC, `${PING}${START}${PING}: c\n\n`, 4],
     [
       "is Gemini's usage",
@@ -207,6 +213,18 @@ describe('content', () => {
     ],
     ['is a type that nobody knows', RESPONSES, data({ type: 'response.rate_limits' }), 1],
     ['is an end without an error', RESPONSES, data({ type: 'response.incomplete', response: { error: null } }), 1],
+    [
+      'is a block of reasoning',
+      ANTHROPIC,
+      data({ type: 'content_block_start', content_block: { type: 'thinking', thinking: '', signature: '' } }),
+      1,
+    ],
+    [
+      'is a call of a tool',
+      ANTHROPIC,
+      data({ type: 'content_block_start', content_block: { type: 'tool_use', id: 't', name: 'f', input: {} } }),
+      1,
+    ],
     [
       "is a block's start",
       ANTHROPIC,
