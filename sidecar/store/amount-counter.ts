@@ -53,6 +53,8 @@ export class AmountCounter implements Counter, Leasing, Flushable {
   /** As the store said last, our lease included. */
   #sum = 0
   #toldAtMs = Number.NEGATIVE_INFINITY
+  /** What might have been taken here if the store had not answered any more, and what was counted here by then. */
+  #told = { room: 0, usedHere: 0 }
 
   constructor(row: CountedRow, name: string, local: Counter, periods: PeriodClock | undefined, deps: CounterDeps) {
     const nowMs = deps.now()
@@ -118,8 +120,7 @@ export class AmountCounter implements Counter, Leasing, Flushable {
   /** As the store said last; while nothing is known from there, what this process has counted. */
   used(nowMs: number): number {
     const { ledger } = this.#accountAt(nowMs)
-    const isOld = this.#periods === undefined && nowMs - this.#toldAtMs > this.#window.keptMs
-    const told = isOld ? 0 : this.#sum - ledger.left(nowMs) + ledger.unsent
+    const told = this.#isOld(nowMs) ? 0 : this.#sum - ledger.left(nowMs) + ledger.unsent
     return Math.max(told, this.#local.used(nowMs))
   }
 
@@ -221,7 +222,20 @@ export class AmountCounter implements Counter, Leasing, Flushable {
         endsMs: Math.min(askedMs + this.#lifeMs, endsMs),
       })
     }
+    this.#told = { room: this.#roomAfter(reply, nowMs), usedHere: this.#local.used(nowMs) }
     if (!account.ledger.isClear()) this.#deps.schedule(this)
+  }
+
+  /** An even part of what is left for all, and what is leased here already. */
+  #roomAfter({ sum }: AmountReply, nowMs: number): number {
+    const { ledger } = this.#account
+    const part = Math.floor(Math.max(0, this.#row.limit - sum) / this.#deps.sidecars(this.#row.scope))
+    return part + ledger.left(nowMs) - Math.max(0, ledger.unsent)
+  }
+
+  /** What the store said has left the window since. */
+  #isOld(nowMs: number): boolean {
+    return this.#periods === undefined && nowMs - this.#toldAtMs > this.#window.keptMs
   }
 
   /** Before the lease is used up, when the next one would be large: then nobody waits for it. */
@@ -242,7 +256,14 @@ export class AmountCounter implements Counter, Leasing, Flushable {
   #shortageWithoutStore(amount: number, nowMs: number): Shortage | undefined {
     const share = this.#share()
     if (this.#local.capacity() !== share) this.#local.configure(this.#row, share, nowMs)
-    return shortageWithoutStore(this.#deps.onFailure, this.#row, this.#local, amount, nowMs)
+    const known = { row: this.#row, local: this.#local, room: this.#roomWithoutStore(nowMs) }
+    return shortageWithoutStore(this.#deps.onFailure, known, amount, nowMs)
+  }
+
+  /** What leaves the window here, or is settled for less, may be taken again here. */
+  #roomWithoutStore(nowMs: number): number {
+    const isKnown = this.#toldAtMs !== Number.NEGATIVE_INFINITY && !this.#isOld(nowMs)
+    return isKnown ? this.#told.room + this.#told.usedHere - this.#local.used(nowMs) : Number.POSITIVE_INFINITY
   }
 
   #remaining(nowMs: number): number {

@@ -13,17 +13,28 @@ const DENY_RETRY_AFTER_MS = 1000
 
 const DENIED: Shortage = { kind: 'Unavailable', retryAfterMs: DENY_RETRY_AFTER_MS, remaining: 0 }
 
-/** Undefined: it may be taken. `local` counts what this process has taken, store or not, and its capacity is the share. */
+/** What a process knows by itself of one count. */
+export interface LocalCount {
+  readonly row: CountedRow
+  /** Counts what this process has taken, store or not; its capacity is the share. */
+  readonly local: Counter
+  /** This process' part of what was left when the store answered last, less what it has taken since; Infinity when that is too old. */
+  readonly room: number
+}
+
+/** Undefined: it may be taken. */
 export function shortageWithoutStore(
   policy: OnStoreFailure,
-  row: CountedRow,
-  local: Counter,
+  { row, local, room }: LocalCount,
   amount: number,
   nowMs: number,
 ): Shortage | undefined {
   if (amount === 0 || policy === 'Allow') return undefined
-  if (policy === 'LocalShare') return local.shortage(amount, nowMs)
-  return isRefusing(row) ? DENIED : undefined
+  if (policy === 'Deny') return isRefusing(row) ? DENIED : undefined
+  const shortage = local.shortage(amount, nowMs)
+  if (shortage !== undefined || amount <= room) return shortage
+  // What the others have used leaves the window at moments that only the store knows.
+  return { kind: 'Reached', retryAfterMs: 0, remaining: Math.max(0, room) }
 }
 
 /**

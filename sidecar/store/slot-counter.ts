@@ -179,7 +179,15 @@ export class SlotCounter implements Counter, Leasing, Flushable {
   #shortageWithoutStore(amount: number, nowMs: number): Shortage | undefined {
     const share = this.#share()
     if (this.#local.capacity() !== share) this.#local.configure(this.#row, share, nowMs)
-    return shortageWithoutStore(this.#deps.onFailure, this.#row, this.#local, amount, nowMs)
+    const known = { row: this.#row, local: this.#local, room: this.#roomWithoutStore(nowMs) }
+    return shortageWithoutStore(this.#deps.onFailure, known, amount, nowMs)
+  }
+
+  /** The slots that are held here, and an even part of those that nobody held, for as long as that is known. */
+  #roomWithoutStore(nowMs: number): number {
+    if (nowMs >= this.#heldUntilMs) return Number.POSITIVE_INFINITY
+    const part = Math.floor(this.#remaining() / this.#deps.sidecars(this.#row.scope))
+    return this.#held + part - this.#open(nowMs)
   }
 
   #reached(): Shortage {

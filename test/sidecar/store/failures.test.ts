@@ -2,11 +2,12 @@
 // and what was taken meanwhile is in the store when it is back, once.
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { Counter, Shortage, Ticket } from '../../../sidecar/limits/counter.ts'
+import type { CountedRow } from '../../../sidecar/limits/limit-row.ts'
 import type { OnStoreFailure } from '../../../sidecar/store/failure-policy.ts'
 import type { StoreChange } from '../../../sidecar/store/store-gate.ts'
 import type { StoreSource } from '../../../sidecar/store/store-source.ts'
 import { type RedisServer, startRedis } from './redis.ts'
-import { ask, closeAll, countersOf, eventually, isAdmitted, limitRow, now, openSources } from './sources.ts'
+import { ask, budgetRow, closeAll, countersOf, eventually, isAdmitted, limitRow, now, openSources } from './sources.ts'
 import { describeWithRedis } from './with-redis.ts'
 
 const LIMIT = 1000
@@ -109,6 +110,32 @@ describeWithRedis.each(TROUBLES)('a store that $name', ({ begin, end, forgets = 
     await eventually(() => source.report().unsettled === 0)
     expect(await sumInStore()).toBe(forgets ? admitted : admitted + 1)
     expect(changes.at(-1)).toMatchObject({ from: 'Failed', to: 'Up' })
+  })
+})
+
+const SHARED_ROWS: readonly [string, CountedRow][] = [
+  ['a window', limitRow({ what: 'Requests', limit: LIMIT, windowMs: 60_000 })],
+  ['a period', budgetRow(LIMIT)],
+  ['open requests', limitRow({ what: 'Concurrency', limit: LIMIT })],
+]
+
+describeWithRedis('a store that stops when most is used', () => {
+  test.each(SHARED_ROWS)('leaves each sidecar its part of the rest: %s', async (_, row) => {
+    opened.push(...(await openSources(redis.url, 4, { onFailure: 'LocalShare', timeoutMs: 200 })))
+    await eventually(() => opened.every((source) => source.report().sidecars === opened.length))
+    const counters = countersOf(opened, row)
+    const [busiest, ...others] = counters as [Counter, ...Counter[]]
+    let admitted = 0
+    const take = async (counter: Counter, times: number) => {
+      for (let i = 0; i < times; i++) if (isAdmitted(await ask(counter, 1))) admitted++
+    }
+    await take(busiest, 0.8 * LIMIT)
+    for (const counter of [...others, busiest]) await take(counter, 1)
+    redis.signal('SIGSTOP')
+    for (const counter of counters) await take(counter, LIMIT)
+    expect(admitted).toBeLessThanOrEqual(LIMIT)
+    // A quarter of what was left to each but the busiest, which has had more than its share.
+    expect(admitted).toBeGreaterThanOrEqual(0.9 * LIMIT)
   })
 })
 
