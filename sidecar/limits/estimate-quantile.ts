@@ -23,6 +23,9 @@ export class Percentile95 {
   #filled = 0
   /** Of both generations. */
   #count = 0
+  /** No number of either lies in a bucket above. */
+  #highest = 0
+  #highestFilling = 0
 
   /** How many numbers it speaks of: all of them up to 200, then the last 101 to 200. */
   get count(): number {
@@ -34,6 +37,8 @@ export class Percentile95 {
     if (this.#filled === GENERATION) this.#turn()
     const bucket = bucketOf(value)
     this.#filling[bucket] = (this.#filling[bucket] as number) + 1
+    this.#highestFilling = Math.max(this.#highestFilling, bucket)
+    this.#highest = Math.max(this.#highest, bucket)
     this.#filled++
     this.#count++
   }
@@ -42,7 +47,7 @@ export class Percentile95 {
   value(): number {
     // By nearest rank: so many may lie above.
     let above = this.#count - Math.ceil(this.#count * 0.95)
-    for (let bucket = EDGES.length - 1; bucket > 0; bucket--) {
+    for (let bucket = this.#highest; bucket > 0; bucket--) {
       above -= (this.#filling[bucket] as number) + (this.#full[bucket] as number)
       if (above < 0) return EDGES[bucket] as number
     }
@@ -53,6 +58,8 @@ export class Percentile95 {
     const old = this.#full
     this.#full = this.#filling
     this.#filling = old.fill(0)
+    this.#highest = this.#highestFilling
+    this.#highestFilling = 0
     this.#filled = 0
     this.#count = GENERATION
   }

@@ -18,7 +18,7 @@ export interface HeaderFilter {
   readonly negotiable: string
 }
 
-const DROPPED: ReadonlySet<string> = new Set([
+const DROPPED: readonly string[] = [
   // Of this connection only.
   'keep-alive',
   'te',
@@ -49,7 +49,7 @@ const DROPPED: ReadonlySet<string> = new Set([
   // A browser's.
   'origin',
   'referer',
-])
+]
 
 const DROPPED_PREFIXES = ['proxy-', 'sec-', 'x-outrigger-']
 
@@ -62,10 +62,18 @@ export function createHeaderFilter(
   negotiable: HeaderConfig | undefined,
 ): HeaderFilter {
   const added = configured.filter(({ name }) => name !== negotiable?.name)
-  const replaced = new Set(added.map(({ name }) => name))
-  const spellings = new Spellings<Fate>((name) =>
-    name === negotiable?.name ? 'Negotiable' : replaced.has(name) ? 'Drop' : ordinaryFate(name),
-  )
+  const spellings = new Spellings<Fate>({
+    // The last one of a name counts.
+    named: new Map<string, Fate>([
+      ...dropped(DROPPED),
+      ['connection', 'Connection'],
+      ...dropped(added.map(({ name }) => name)),
+      ...(negotiable === undefined ? [] : [[negotiable.name, 'Negotiable'] as const]),
+    ]),
+    prefixes: DROPPED_PREFIXES,
+    prefixed: 'Drop',
+    other: 'Keep',
+  })
 
   return {
     added: `accept-encoding: identity\r\n${added.map(line).join('')}`,
@@ -93,9 +101,8 @@ export function headerBlock(rawHeaders: readonly string[], filter: HeaderFilter)
   return negotiated ? block + filter.added : block + filter.added + filter.negotiable
 }
 
-function ordinaryFate(name: string): Fate {
-  if (name === 'connection') return 'Connection'
-  return DROPPED.has(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix)) ? 'Drop' : 'Keep'
+function dropped(names: Iterable<string>): (readonly [string, Fate])[] {
+  return Array.from(names, (name) => [name, 'Drop'] as const)
 }
 
 // What nearly every client sends: worth not scanning the headers twice.

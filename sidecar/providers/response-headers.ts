@@ -10,7 +10,7 @@ import {
 } from '../../contract/names.ts'
 import { Spellings } from '../http/spellings.ts'
 
-const DROPPED: ReadonlySet<string> = new Set([
+const DROPPED: readonly string[] = [
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -24,10 +24,15 @@ const DROPPED: ReadonlySet<string> = new Set([
   'set-cookie',
   // Advertises the provider's other addresses, which would lead around this sidecar.
   'alt-svc',
-])
+]
 
 export class ResponseHeaderFilter {
-  readonly #passing = new Spellings((name) => !DROPPED.has(name) && !name.startsWith('x-outrigger-'))
+  readonly #fates = new Spellings<'Keep' | 'Drop'>({
+    named: new Map(Array.from(DROPPED, (name) => [name, 'Drop'] as const)),
+    prefixes: ['x-outrigger-'],
+    prefixed: 'Drop',
+    other: 'Keep',
+  })
 
   /** A new flat list of name, value, … */
   pass(rawHeaders: readonly string[]): string[] {
@@ -35,7 +40,7 @@ export class ResponseHeaderFilter {
     let named: Set<string> | undefined
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i] as string
-      if (this.#passing.fateOf(name)) kept.push(name, rawHeaders[i + 1] as string)
+      if (this.#fates.fateOf(name) === 'Keep') kept.push(name, rawHeaders[i + 1] as string)
       else if (name.length === 10) named = addConnectionOptions(named, name, rawHeaders[i + 1] as string)
     }
     return named === undefined ? kept : without(kept, named)

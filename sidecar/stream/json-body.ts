@@ -21,6 +21,12 @@ const TAIL_BYTES = 16 * 1024
 const ERROR_LEADS = /^(?:\xef\xbb\xbf)?\s*\{\s*"(?:error"\s*:\s*[^n\s]|type"\s*:\s*"error")/
 const LEADING_BYTES = 128
 
+const QUOTE = 0x22
+const LETTER_E = 0x65
+const LETTER_T = 0x74
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+
 /** Where the answers to an operation may be errors under a status of success: not where stored documents are fetched. */
 export type ErrorPlace = 'LeadingMember' | 'None'
 
@@ -142,7 +148,7 @@ export class JsonBodyReader implements BodyReader {
 }
 
 function leadingError(body: Buffer): ProviderError | undefined {
-  if (!ERROR_LEADS.test(body.toString('latin1', 0, LEADING_BYTES))) return undefined
+  if (!mayLeadWithError(body) || !ERROR_LEADS.test(body.toString('latin1', 0, LEADING_BYTES))) return undefined
   const document = parseJson(body.toString('utf8').trimStart())
   // It was cut: an error all the same.
   if (document === undefined) return readProviderError('error')
@@ -150,11 +156,16 @@ function leadingError(body: Buffer): ProviderError | undefined {
   return readProviderError(error) ?? readProviderError(type === 'error' && 'error')
 }
 
+/** Nearly every document begins with the quote of its first member, which tells without making text of it. */
+function mayLeadWithError(body: Buffer): boolean {
+  return body[0] !== OPEN_BRACE || body[1] !== QUOTE || body[2] === LETTER_E || body[2] === LETTER_T
+}
+
 /** Anything but `"text"` or `null`, which have no bracket to close. */
 function opensWithBracket(body: Buffer): boolean {
-  return /^\s*[{[]/.test(body.toString('latin1', 0, 64))
+  return body[0] === OPEN_BRACE || /^\s*[{[]/.test(body.toString('latin1', 0, 64))
 }
 
 function endsWithBracket(body: Buffer): boolean {
-  return /[}\]]\s*$/.test(body.toString('latin1', Math.max(0, body.length - 64)))
+  return body.at(-1) === CLOSE_BRACE || /[}\]]\s*$/.test(body.toString('latin1', Math.max(0, body.length - 64)))
 }
