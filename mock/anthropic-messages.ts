@@ -11,6 +11,7 @@ import {
   type Piece,
   type StreamEvent,
   serverSentEvent,
+  textOf,
 } from './call.ts'
 import {
   type Completion,
@@ -119,13 +120,6 @@ function turnsOf(message: JsonObject): Turn[] {
   const text = textOf(message.content)
   const role = message.role === 'user' || message.role === 'assistant' ? message.role : 'system'
   return text === '' && turns.length > 0 ? turns : [...turns, { role, text }]
-}
-
-function textOf(content: unknown): string {
-  if (typeof content === 'string') return content
-  return objectsOf(content)
-    .map((block) => stringOf(block.text))
-    .join('')
 }
 
 /** Server tools have a versioned type and no schema: the mock never calls them. */

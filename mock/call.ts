@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Behaviour } from './behaviours.ts'
 import type { Usage } from './completion.ts'
 import { ProviderError } from './errors.ts'
-import type { JsonObject } from './json.ts'
+import { type JsonObject, objectsOf, stringOf } from './json.ts'
 
 export type Dialect = 'openai' | 'azure' | 'anthropic' | 'gemini'
 
@@ -75,6 +75,14 @@ export function bodyOf(call: Call): JsonObject {
 export function modelOf(call: Call): string {
   if (call.model !== '') return call.model
   throw new ProviderError(400, 'you must provide a model parameter', { param: 'model' })
+}
+
+/** Of a message, an instruction or a tool's result, in the dialects of OpenAI and Anthropic: a string, or parts of which some are text. */
+export function textOf(content: unknown): string {
+  if (typeof content === 'string') return content
+  return objectsOf(content)
+    .map((part) => stringOf(part.text))
+    .join('')
 }
 
 /** `told`: the usage in it, if any. */

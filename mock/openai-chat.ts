@@ -11,6 +11,7 @@ import {
   type StreamEvent,
   secondsOf,
   serverSentEvent,
+  textOf,
 } from './call.ts'
 import { type Completion, complete, type Prompt, piecesOf, type Tool, type Turn, type Usage } from './completion.ts'
 import { ProviderError } from './errors.ts'
@@ -92,8 +93,7 @@ function chatPrompt(call: Call): Prompt {
 }
 
 function turnOf(message: JsonObject): Turn {
-  const parts = objectsOf(message.content).map((part) => stringOf(part.text))
-  return { role: roleOf(message.role), text: stringOf(message.content) || parts.join('') }
+  return { role: roleOf(message.role), text: textOf(message.content) }
 }
 
 function roleOf(role: unknown): Turn['role'] {

@@ -12,6 +12,7 @@ import {
   type StreamEvent,
   secondsOf,
   serverSentEvent,
+  textOf,
 } from './call.ts'
 import {
   type Completion,
@@ -105,13 +106,6 @@ function turnsOf(item: JsonObject): Turn[] {
   if (item.type !== undefined && item.type !== 'message') return []
   const role = item.role === 'user' || item.role === 'assistant' ? item.role : 'system'
   return [{ role, text: textOf(item.content) }]
-}
-
-function textOf(content: unknown): string {
-  if (typeof content === 'string') return content
-  return objectsOf(content)
-    .map((part) => stringOf(part.text))
-    .join('')
 }
 
 function toolOf(tool: JsonObject): Tool[] {
