@@ -28,8 +28,6 @@ const KEYS_MAX = 10_000
 const windowMs = integer(WINDOW_MIN_MS, WINDOW_MAX_MS)
 const amount = integer(1, AMOUNT_MAX)
 const nonEmpty = text('a non-empty string', (value) => value !== '')
-const scope = oneOf('Pod', 'Workload', 'Namespace', 'Cluster')
-const mode = oneOf('Enforce', 'Shadow')
 
 const plainKey = objectOf<Exclude<LimitKeyConfig, { type: 'Header' }>>({
   type: oneOf('Pod', 'Workload', 'Namespace', 'Provider', 'Model'),
@@ -47,13 +45,18 @@ const isLimitKey = variantOf<LimitKeyConfig>({
   }),
 })
 
-export const isLimit = objectOf<LimitConfig>({
+/** What limits and budgets have alike. */
+const counted = {
   id: nonEmpty,
   name: nonEmpty,
-  scope,
+  scope: oneOf('Pod', 'Workload', 'Namespace', 'Cluster'),
   per: listOf(isLimitKey),
   keysMax: integer(1, KEYS_MAX),
-  mode,
+  mode: oneOf('Enforce', 'Shadow'),
+}
+
+export const isLimit = objectOf<LimitConfig>({
+  ...counted,
   what: oneOf('Requests', 'Tokens', 'InputTokens', 'OutputTokens', 'Cost', 'Concurrency'),
   limit: amount,
   windowMs: optional(windowMs),
@@ -70,12 +73,7 @@ const isPeriod = variantOf<PeriodConfig>({
 })
 
 export const isBudget = objectOf<BudgetConfig>({
-  id: nonEmpty,
-  name: nonEmpty,
-  scope,
-  per: listOf(isLimitKey),
-  keysMax: integer(1, KEYS_MAX),
-  mode,
+  ...counted,
   amountPicoUsd: amount,
   period: isPeriod,
   warnAtPercent: listOf(integer(1, 99)),

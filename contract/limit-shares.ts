@@ -4,6 +4,8 @@
 // into an annotation of the pod, which the kubelet brings into the mounted directory as the file `limit-shares`; the sidecar tells
 // on `GET /limits` of its admin server which are in force and what it has used. The sum of what is granted, in force or used never exceeds
 // the limit, so a share is made smaller, and that is confirmed, before another one grows.
+//
+// Operator and sidecars are of different versions while one is upgraded: members that a reader does not know are passed over.
 import { type Check, integer, isObject, listOf, mapOf, objectOf, optional, text } from './shape.ts'
 
 /** Annotation on an injected pod, and file in the mounted directory, that hold a LimitShares as JSON; empty: none yet. */
@@ -26,6 +28,16 @@ export interface LimitShares {
    * operator that starts anew; a sidecar has no use for it.
    */
   before?: Record<string, number>
+  /** By id of a budget: what all that share it have used, which no sidecar can tell from its share. Absent: nothing to warn of. */
+  passed?: Record<string, PassedMark>
+}
+
+/** All pods together have used so much of a budget; of one that is counted by header or model, at most so much of each value's. */
+export interface PassedMark {
+  /** The highest of `warnAtPercent` that is passed. */
+  percent: number
+  /** Milliseconds since the epoch: when the hour, day, week or month ends. Absent: until another LimitShares says otherwise. */
+  untilMs?: number
 }
 
 /** `GET /limits` of a sidecar's admin server. */
@@ -34,13 +46,18 @@ export interface LimitsReport {
   instance: string
   /** `LimitShares.version` in force; null before any. */
   sharesVersion: number | null
-  /** Those that this pod counts, whose scope is larger than the pod. Bounded by the document. */
+  /** Those that this pod counts, alone or with others. Bounded by the document. */
   limits: LimitReport[]
+  /**
+   * A store counts for all, or is away at the moment. Then `share` is what the pod may count without it, and `used` what all have used, as
+   * far as this one knows. Absent: there is none, and each counts its own.
+   */
+  store?: 'Up' | 'Away'
 }
 
 export interface LimitReport {
   id: string
-  /** Its share in force. */
+  /** What the pod may count: its share in force, or the whole limit where it counts alone. */
   share: number
   /** Used in the window or period that is under way, the most of all its keys; reservations of open requests included. */
   used: number
@@ -58,7 +75,10 @@ const isLimitShares: Check<LimitShares> = objectOf<LimitShares>({
   version: integer(1),
   shares: mapOf(isAmount),
   before: optional(mapOf(isAmount)),
+  passed: optional(mapOf(objectOf<PassedMark>({ percent: integer(1, 99), untilMs: optional(integer(0)) }))),
 })
+
+const MEMBERS: readonly (keyof LimitShares)[] = ['instance', 'version', 'shares', 'before', 'passed']
 
 const isId = text('1 to 1024 characters', (value) => value.length > 0 && value.length <= 1024)
 
@@ -71,12 +91,18 @@ const isEstimate: Check<number> = (value, at, problems): value is number => {
 
 /**
  * The annotation's or the file's text. `shares` is undefined for one without anything but white space: nothing was granted yet.
- * Never throws. Problems read `shares["route:shop/chat//rpm"]: expected an integer ≥ 0`.
+ * Members that are not known are left out. Never throws. Problems read `shares["route:shop/chat//rpm"]: expected an integer ≥ 0`.
  */
 export function parseLimitShares(json: string): { shares: LimitShares | undefined } | { problems: string[] } {
   if (json.trim() === '') return { shares: undefined }
-  const parsed = parse(json, isLimitShares)
-  return 'value' in parsed ? { shares: parsed.value } : parsed
+  const parsed = parse(json, isObject)
+  if ('problems' in parsed) return parsed
+  const { value } = parsed
+  const known: unknown = Object.fromEntries(
+    MEMBERS.flatMap((name) => (Object.hasOwn(value, name) ? [[name, value[name]]] : [])),
+  )
+  const problems: string[] = []
+  return isLimitShares(known, '', problems) ? { shares: known } : { problems }
 }
 
 /**
@@ -86,7 +112,7 @@ export function parseLimitShares(json: string): { shares: LimitShares | undefine
 export function parseLimitsReport(json: string): { report: LimitsReport } | { problems: string[] } {
   const parsed = parse(json, isObject)
   if ('problems' in parsed) return parsed
-  const { instance, sharesVersion, limits } = parsed.value
+  const { instance, sharesVersion, limits, store } = parsed.value
   const problems: string[] = []
   const isWhole =
     isInstance(instance, 'instance', problems) &&
@@ -96,7 +122,7 @@ export function parseLimitsReport(json: string): { report: LimitsReport } | { pr
   const whole = limits.map(({ id, share, used, wanted }) => ({
     ...{ id, share: Math.ceil(share), used: Math.ceil(used), wanted: Math.ceil(wanted) },
   }))
-  return { report: { instance, sharesVersion, limits: whole } }
+  return { report: { instance, sharesVersion, limits: whole, ...((store === 'Up' || store === 'Away') && { store }) } }
 }
 
 const isVersion: Check<number | null> = (value, at, problems): value is number | null =>

@@ -56,6 +56,20 @@ export function shardFile(shard: number): string {
 /** Of a document, uncompressed. A sidecar reads no larger one, so none is published. */
 export const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024
 
+/**
+ * Holds the URL of the store, password and all; in the mounted directory, and key of the published Secret. It has one name for good,
+ * since a pod's spec names it, and no credential's: they have two dots.
+ */
+export const STORE_URL_FILE = 'store-url'
+
+/** Beside it, in PEM, what TLS to the store takes that the URL names no files for: authorities, a client certificate and its key. */
+export const STORE_CA_FILE = 'store-ca.crt'
+export const STORE_CERTIFICATE_FILE = 'store-tls.crt'
+export const STORE_KEY_FILE = 'store-tls.key'
+
+/** On the published Secret: the version of the Secret that the store's files were taken from. */
+export const STORE_VERSION_ANNOTATION = 'outrigger.dev/store-version'
+
 /** Symlink that the kubelet's atomic writer swaps; a changed target means a new set of files. */
 export const DATA_LINK = '..data'
 

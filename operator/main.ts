@@ -5,6 +5,7 @@
 // process: an API server that is away is waited for. On the way out the lease is given up first, so that the other replica
 // writes on while this one still answers the requests that come.
 import { readFile } from 'node:fs/promises'
+import type { Check } from '../process/admin/health.ts'
 import { type AdminServer, createAdminServer } from '../process/admin/server.ts'
 import type { Log } from '../process/log.ts'
 import { type InjectionSettings, parseInjectionSettings } from './inject/settings.ts'
@@ -59,6 +60,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     watches: () => (knowsCluster ? '' : 'the first lists are not complete'),
     webhook: () => webhook?.problem() ?? '',
     shutdown: () => (stopping.signal.aborted ? 'shutting down' : ''),
+    ...(settings.storeSecret && { store: () => (knowsCluster && replica?.storeProblem()) || '' }),
   })
   const { port } = await admin.listen(settings.admin.host, settings.admin.port)
   log.info('operator started', { version, adminPort: port, injectionMode: settings.injectionMode })
@@ -107,21 +109,28 @@ interface AdminOptions {
   watches(): string
   webhook(): string
   shutdown(): string
+  /** Keeps nobody from being ready: what sidecars do without it was declared. Absent: none is declared. */
+  store?(): string
 }
 
 function createAdmin(options: AdminOptions): AdminServer {
   const { metrics, log, isLeader } = options
   return createAdminServer({
-    checks: () =>
-      (['watches', 'webhook', 'shutdown'] as const).map((name) => {
-        const message = options[name]()
-        return { name, ok: message === '', message, kinds: ['ready'] }
-      }),
+    checks: () => [
+      checked('watches', options.watches(), ['ready']),
+      checked('webhook', options.webhook(), ['ready']),
+      checked('shutdown', options.shutdown(), ['ready']),
+      ...(options.store === undefined ? [] : [checked('store', options.store(), [])]),
+    ],
     details: () => ({ leader: isLeader() }),
     pages: {},
     registry: metrics.registry,
     log,
   })
+}
+
+function checked(name: string, message: string, kinds: Check['kinds']): Check {
+  return { name, ok: message === '', message, kinds }
 }
 
 async function readInjection(file: string): Promise<InjectionSettings> {

@@ -28,16 +28,19 @@ export interface Cluster<Seen extends Snapshot = Snapshot> {
   /** What is used of its limits and budgets, as its status is to show it; undefined while that is not known. */
   usesOf(object: ObjectReference): LimitUses | undefined
   writeStatuses(namespace: string, updates: readonly StatusUpdate[]): Promise<void>
-  /** RFC 3339. */
-  now(): string
 }
 
-export async function reconcile<Seen extends Snapshot>(namespace: string, cluster: Cluster<Seen>): Promise<void> {
+/** `now` is in RFC 3339. */
+export async function reconcile<Seen extends Snapshot>(
+  namespace: string,
+  cluster: Cluster<Seen>,
+  now: () => string,
+): Promise<void> {
   const snapshot = cluster.snapshot()
   const compiled = compile(resolve(snapshot, namespace))
   const unpublished = await cluster.publish(namespace, compiled, snapshot)
-  const problems = [...compiled.problems, ...unpublished]
+  const told = { problems: [...compiled.problems, ...unpublished], warnings: compiled.warnings }
   const { sidecarsOf, usesOf } = cluster
-  const updates = statusesOf({ namespace, snapshot, problems, sidecarsOf, usesOf, now: cluster.now() })
+  const updates = statusesOf({ namespace, snapshot, ...told, sidecarsOf, usesOf, now: now() })
   await cluster.writeStatuses(namespace, updates)
 }

@@ -16,7 +16,10 @@ import type { OperatorSettings } from './settings.ts'
 export interface ReplicaOptions {
   client: KubeClient
   asker: Pick<SidecarAsker, 'ask' | 'askLimits'>
-  settings: Pick<OperatorSettings, 'namespace' | 'podName' | 'watchNamespaces' | 'nudgeRate' | 'nudgePodsMax'>
+  settings: Pick<
+    OperatorSettings,
+    'namespace' | 'podName' | 'watchNamespaces' | 'storeSecret' | 'nudgeRate' | 'nudgePodsMax'
+  >
   /** Image that new pods get; undefined where Outrigger injects nothing. */
   sidecarImage: string | undefined
   metrics: OperatorMetrics
@@ -34,6 +37,8 @@ export interface Replica {
   /** Namespaces that wait to be reconciled. */
   readonly queued: number
   readonly watchSilentMs: number
+  /** Why sidecars are not told where the store is; undefined when they are, or there is none. */
+  storeProblem(): string | undefined
   /** Stops writing, gives up the lease, and closes. */
   stop(): Promise<void>
 }
@@ -48,6 +53,7 @@ export function startReplica(options: ReplicaOptions): Replica {
   const stores = startStores({
     ...{ client, clock, random, log },
     namespaces: settings.watchNamespaces,
+    storeURL: settings.storeSecret && { namespace: settings.namespace, ...settings.storeSecret },
     onAffected: (namespace) => term?.add(namespace),
     onPod: (change) => term?.pod(change),
     onOwnObject: (kind, change) => term?.ownObject(kind, change),
@@ -85,6 +91,7 @@ export function startReplica(options: ReplicaOptions): Replica {
     get watchSilentMs() {
       return stores.watches.silentMs()
     },
+    storeProblem: stores.storeProblem,
     async stop() {
       stopping = true
       await term?.end()

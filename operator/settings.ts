@@ -39,6 +39,12 @@ export const OPERATOR_FLAGS = {
     default: '',
     parse: (text: string) => parseList(text).map(parseName),
   },
+  storeSecret: {
+    value: 'NAME/KEY',
+    help: 'Secret in the operator’s own namespace, and its key, with the URL of the store in which sidecars count limits together.',
+    default: '',
+    parse: parseSecretKey,
+  },
   injectionMode: {
     value: 'MODE',
     help: 'Webhook, Policy (a MutatingAdmissionPolicy of the chart injects) or Off.',
@@ -102,6 +108,15 @@ function parseName(text: string): string {
   if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text))
     throw new Error(`expected a name such as outrigger, not "${text}"`)
   return text
+}
+
+/** The empty text is none. */
+function parseSecretKey(text: string): { name: string; key: string } | undefined {
+  if (text === '') return undefined
+  const [name = '', key = '', ...others] = text.split('/')
+  if (!/^[-._a-zA-Z0-9]{1,253}$/.test(key) || others.length > 0)
+    throw new Error(`expected NAME/KEY such as redis/url, not "${text}"`)
+  return { name: parseName(name), key }
 }
 
 function parseCount(text: string): number {

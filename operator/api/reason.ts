@@ -14,6 +14,9 @@ export const REASONS = {
   RefNotPermitted: 'An LLMProvider that is referenced does not admit the namespace.',
   ModelNotFound: 'An LLMProvider that is referenced does not have the model.',
   ConfigTooLarge: 'What the namespace’s sidecars would get is more than Kubernetes can hold; they keep the last one.',
+  PriceUnknown:
+    'A budget or a limit of Cost meets models without a price; such requests are refused with 403 unless unknownPrice is AllowUnpriced.',
+  NoCheaperBackend: 'A budget with onExhausted Fallback has no cheaper backend to fall back to, so it holds nothing.',
   RuleUnavailable: 'A rule has no backend left: requests that it matches are answered with 503.',
 } as const
 

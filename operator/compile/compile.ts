@@ -7,22 +7,33 @@
 // and no sidecar computes them per request. Secret values do not pass through: they go from Secret to Secret, by reference.
 
 import { createHash } from 'node:crypto'
+import { STORE_CA_FILE, STORE_CERTIFICATE_FILE, STORE_KEY_FILE, STORE_URL_FILE } from '../../contract/names.ts'
 import { CONFIG_FORMAT, type SidecarConfig } from '../../contract/sidecar-config.ts'
 import type { Problem } from '../api/problem.ts'
-import type { Inputs } from '../resolve/inputs.ts'
+import type { Inputs, StoreInput } from '../resolve/inputs.ts'
 import type { CredentialSource } from './credential-source.ts'
 import { compileProvider } from './llm-provider.ts'
 import { compileRoute } from './llm-route.ts'
 
+/** Where sidecars look for what they get of the store. */
+const STORE_FILES = {
+  url: STORE_URL_FILE,
+  ca: STORE_CA_FILE,
+  certificate: STORE_CERTIFICATE_FILE,
+  key: STORE_KEY_FILE,
+} as const satisfies Record<keyof StoreInput, string>
+
 export interface Compiled {
   config: SidecarConfig
-  /** One for each file that the document names. */
+  /** One for each file that the document names; and those of the store, which sidecars are told of by a setting. */
   credentials: CredentialSource[]
   /** Those of the namespace's own objects, and of the providers that it may use, in the order of the document. */
   problems: Problem[]
+  /** Of the same objects: what is served, but perhaps not as its owner believes. */
+  warnings: Problem[]
 }
 
-export function compile({ namespace, providers: providerInputs, routes: routeInputs }: Inputs): Compiled {
+export function compile({ namespace, providers: providerInputs, routes: routeInputs, store }: Inputs): Compiled {
   const providers = providerInputs.map(compileProvider)
   const byId = new Map(providers.map((provider) => [provider.id, provider]))
   const routes = routeInputs.map((route) => compileRoute(route, byId))
@@ -34,9 +45,17 @@ export function compile({ namespace, providers: providerInputs, routes: routeInp
   }
   return {
     config: { format: CONFIG_FORMAT, revision: revisionOf(document), ...document },
-    credentials: usable.flatMap(({ sources }) => sources),
+    credentials: [...usable.flatMap(({ sources }) => sources), ...storeSources(store)],
     problems: [...providers, ...routes].flatMap(({ problems }) => problems),
+    warnings: [...providers, ...routes].flatMap(({ warnings }) => warnings),
   }
+}
+
+function storeSources(store: Partial<StoreInput> = {}): CredentialSource[] {
+  return (['url', 'ca', 'certificate', 'key'] as const).flatMap((part) => {
+    const secret = store[part]
+    return secret === undefined ? [] : [{ file: STORE_FILES[part], secret }]
+  })
 }
 
 function revisionOf(document: Omit<SidecarConfig, 'format' | 'revision'>): string {

@@ -25,6 +25,7 @@ import { compileLimits } from './limit.ts'
 import { compilePrice } from './price.ts'
 import { endpointOf, MODELS_PATHS } from './provider-endpoint.ts'
 import { compileCircuitBreaker, compileHealthCheck, compileRetryBudget } from './provider-health.ts'
+import { NO_NOTICES, unpricedModels } from './unpriced.ts'
 import { compileBaseURL, compileProxyURL } from './url.ts'
 
 export interface CompiledProvider {
@@ -32,6 +33,7 @@ export interface CompiledProvider {
   id: string
   result: { config: ProviderConfig; sources: CredentialSource[] } | { unusable: Reason[] }
   problems: Problem[]
+  warnings: Problem[]
 }
 
 /** What gathers beside the config while its parts are compiled. */
@@ -67,11 +69,13 @@ export function compileProvider(input: ProviderInput): CompiledProvider {
   }
   const object = { kind: resource.kind, namespace: metadata.namespace, name: metadata.name }
   const unusable = [...new Set(draft.flaws.map(({ reason }) => reason))]
-  const flaws = new Set([...lost, ...draft.flaws, ...verdict(unusable)])
+  const unpriced = unusable.length === 0 ? unpricedModels(config) : NO_NOTICES
+  const flaws = new Set([...lost, ...draft.flaws, ...verdict(unusable), ...unpriced.flaws])
   return {
     id,
     result: unusable.length === 0 ? { config, sources: draft.sources } : { unusable },
     problems: [...flaws].map((flaw) => ({ object, ...flaw })),
+    warnings: unpriced.warnings.map((warning) => ({ object, ...warning })),
   }
 }
 

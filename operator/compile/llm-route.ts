@@ -6,7 +6,6 @@
 
 import { routeOwner } from '../../contract/limit-identity.ts'
 import type {
-  BackendConfig,
   BodyFieldConfig,
   MatchConfig,
   RouteConfig,
@@ -22,7 +21,9 @@ import { BALANCE, PANIC_THRESHOLD, PRIORITY, UNKNOWN_PRICE } from './defaults.ts
 import { compileDuration } from './duration.ts'
 import { compileBudgets, compileLimits } from './limit.ts'
 import type { CompiledProvider } from './llm-provider.ts'
+import type { BackendInUse } from './reach.ts'
 import { compileRetry } from './retry.ts'
+import { type RuleInUse, spendingNotices } from './spending.ts'
 
 /** By id: every provider of the same inputs, usable or not. */
 export type CompiledProviders = ReadonlyMap<string, CompiledProvider>
@@ -30,6 +31,7 @@ export type CompiledProviders = ReadonlyMap<string, CompiledProvider>
 export interface CompiledRoute {
   config: RouteConfig
   problems: Problem[]
+  warnings: Problem[]
 }
 
 export function compileRoute({ id, resource, rules }: RouteInput, providers: CompiledProviders): CompiledRoute {
@@ -39,6 +41,8 @@ export function compileRoute({ id, resource, rules }: RouteInput, providers: Com
   const budgets = compileBudgets(spec.budgets, routeOwner(id), 'spec.budgets', flaws)
   const context = { route: id, providers, unreadable: flaws.map(nameFlaw) }
   const compiled = rules.map((rule, index) => compileRule(rule, `spec.rules[${index}]`, context))
+  const spending = spendingNotices({ limits, budgets }, compiled)
+  flaws.push(...compiled.flatMap((rule) => rule.flaws), ...spending.flaws)
   const object = { kind: resource.kind, namespace: metadata.namespace, name: metadata.name }
   return {
     config: {
@@ -48,7 +52,8 @@ export function compileRoute({ id, resource, rules }: RouteInput, providers: Com
       budgets,
       rules: compiled.map(({ config }) => config),
     },
-    problems: [...flaws, ...compiled.flatMap((rule) => rule.flaws)].map((flaw) => ({ object, ...flaw })),
+    problems: flaws.map((flaw) => ({ object, ...flaw })),
+    warnings: spending.warnings.map((warning) => ({ object, ...warning })),
   }
 }
 
@@ -64,22 +69,22 @@ function compileRule(
   { rule, backends: inputs }: RuleInput,
   field: string,
   { route, providers, unreadable: above }: RouteContext,
-): { config: RuleConfig; flaws: Flaw[] } {
+): RuleInUse & { flaws: Flaw[] } {
   const flaws: Flaw[] = []
   const config = compileFields(rule, route, field, flaws)
   const unreadable = [...above, ...flaws.map(nameFlaw)]
   const outcomes = inputs.map((input, index) => compileBackend(input, `${field}.backends[${index}]`, providers))
   flaws.push(...outcomes.flatMap((outcome) => ('flaw' in outcome ? [outcome.flaw] : [])))
-  const backends = outcomes.flatMap((outcome) => ('config' in outcome ? [outcome.config] : []))
-  if (unreadable.length === 0 && backends.some(({ weight }) => weight > 0)) {
-    return { config: { ...config, backends }, flaws }
+  const backends = outcomes.flatMap((outcome) => ('config' in outcome ? [outcome] : []))
+  if (unreadable.length === 0 && backends.some(({ config: { weight } }) => weight > 0)) {
+    return { config: { ...config, backends: backends.map((backend) => backend.config) }, field, backends, flaws }
   }
   const unavailable = [...new Set([...unreadable, ...outcomes.flatMap(whyNot)])].join('; ')
   const message = `Requests that rule "${rule.name}" matches are answered with 503. ${unavailable}`
   flaws.push({ field: `${field}.backends`, reason: 'RuleUnavailable', message })
   // What is left unread must not reach the document, and a rule without backends needs neither.
   const unused = { retry: compileRetry(undefined, '', []), timeouts: {} }
-  return { config: { ...config, unavailable, ...unused }, flaws }
+  return { config: { ...config, unavailable, ...unused }, field, backends: [], flaws }
 }
 
 function nameFlaw({ field, reason }: Flaw): string {
@@ -107,7 +112,7 @@ function compileFields(rule: LLMRouteRule, route: string, field: string, flaws: 
 }
 
 /** `why` is for callers, who may belong to another team than the provider: it holds ids, model names and reasons, no more. */
-type BackendOutcome = { config: BackendConfig } | { flaw: Flaw; why: string }
+type BackendOutcome = BackendInUse | { flaw: Flaw; why: string }
 
 function compileBackend(
   { backend, id, provider }: BackendInput,
@@ -132,7 +137,8 @@ function compileBackend(
       why: `${id}: ModelNotFound (${model})`,
     }
   }
-  return { config: { provider: id, ...(model !== undefined && { model }), weight, priority } }
+  const config = { provider: id, ...(model !== undefined && { model }), weight, priority }
+  return { field, config, provider: result.config }
 }
 
 function whyNot(outcome: BackendOutcome): string[] {

@@ -143,7 +143,7 @@ export class Publisher {
   async #write(namespace: string, place: Place, rendered: RenderedObjects): Promise<'Written' | 'Unchanged'> {
     const { secret, configMaps, unneeded } = rendered
     const outcomes = new Set<'Written' | 'Unchanged'>()
-    // The Secret's values are not in its digest: other values have other names.
+    // The Secret's values are not in its digest: other values have other names, or another annotation.
     if (secret !== undefined)
       outcomes.add(await this.#apply(place, 'Secret', digestOf(secret), () => secretBody(secret)))
     for (const configMap of configMaps)

@@ -1,5 +1,5 @@
-// Reads the Secrets that providers refer to, and no other. Secrets are watched by their metadata; a value is fetched when it
-// is referenced and its resourceVersion is not the one that was read. Values live in SecretValue and leave for the
+// Reads the Secrets that are referenced, and no other. Secrets are watched by their metadata; a value is fetched when it
+// is referenced and its resourceVersion is not the one that was read. Where none may be watched it is fetched every few seconds. Values live in SecretValue and leave for the
 // namespaces' own Secrets only. A Secret that cannot be read keeps its last value, and is tried again.
 //
 // Between a reference and its value lies a request. Whoever compiles meanwhile would tell the provider's owner that the
@@ -22,6 +22,8 @@ export interface SecretReaderOptions {
   client: Pick<KubeClient, 'request'>
   /** Version of a Secret by `namespace/name`, from the metadata watch; undefined when there is none. */
   versionOf(key: string): string | undefined
+  /** Whether the metadata watch tells of it. */
+  isWatched(key: string): boolean
   /** What is known of a Secret is different. */
   onChange(key: string): void
   clock: Clock
@@ -121,7 +123,7 @@ export class SecretReader {
     else this.#read.set(key, after)
     if (before?.version !== after?.version) this.#options.onChange(key)
     const latest = this.#options.versionOf(key)
-    // The watch may have begun when it was gone again, and will then never tell.
+    // The watch may have begun when it was gone again, and will then never tell; nor of what is not watched.
     if (after !== undefined && latest === undefined) this.#queue.addAfter(key, UNCONFIRMED_RETRY_MS)
     // There was news meanwhile: it is read again already.
     const isBehind = latest !== undefined && latest !== version && !isCovered(latest, after?.version ?? '')
@@ -141,6 +143,7 @@ export class SecretReader {
         this.#options.log.error('the operator may not read a Secret', { object: `Secret ${key}`, error })
         this.#queue.addAfter(key, FORBIDDEN_RETRY_MS)
       }
+      if (status === 404 && !this.#options.isWatched(key)) this.#queue.addAfter(key, UNCONFIRMED_RETRY_MS)
       if (status === 403 || status === 404) return undefined
       throw error
     }

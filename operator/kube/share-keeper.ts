@@ -1,10 +1,12 @@
 // Divides limits that pods share among their sidecars, while this replica leads. In: documents, pods as they come and go. Does: asks the
 // sidecars what they use and which shares are in force, and writes shares into an annotation of the pods, which the kubelet brings
-// to the sidecar at once. Out, besides: what statuses are to show of limits (operator/status/use-book.ts). What is written to whom is the book's to decide (operator/shares/book.ts); here is only the talking.
+// to the sidecar at once. Out, besides: what statuses are to show of limits, for which those are asked too that share none
+// (operator/status/use-book.ts). What is written to whom is the book's to decide (operator/shares/book.ts); here is only the talking.
 //
 // Every write asks for the pod not to have changed since it was seen: so one that comes late, of this operator or of an earlier
 // one, never undoes a newer one. Sidecars are asked, as for their revisions, and not watched: a report that comes by itself would
-// need an address and a right. How fast: every two seconds, slower where there are many, and faster while a write is awaited.
+// need an address and a right. How fast: every two seconds, slower where there are many or where a pod shares nothing, and faster
+// while a write is awaited.
 import {
   type LimitShares,
   type LimitsReport,
@@ -17,7 +19,7 @@ import type { ObjectReference } from '../api/problem.ts'
 import { createSlots } from '../pace.ts'
 import type { SidecarPod } from '../rollout/pod.ts'
 import { type LimitTotal, ShareBook } from '../shares/book.ts'
-import { sharedLimitsOf } from '../shares/shared-limit.ts'
+import { countedLimitsOf } from '../shares/shared-limit.ts'
 import type { LimitUses } from '../status/limit-use.ts'
 import { UseBook } from '../status/use-book.ts'
 import type { KubeClient, KubeError } from './client.ts'
@@ -34,8 +36,8 @@ export interface ShareKeeperOptions {
   onWrite(result: 'Written' | 'Conflict' | 'Failed'): void
   /** By limit id, now and then. */
   onTotals(totals: ReadonlyMap<string, LimitTotal>): void
-  /** What the namespace's statuses are to show of limits is different: `usesOf`. Absent: nobody makes statuses. */
-  onUse?(namespace: string): void
+  /** What the namespace's statuses are to show of limits is different: `usesOf`. */
+  onUse(namespace: string): void
   clock: Clock
   random(): number
   log: Log
@@ -49,6 +51,8 @@ interface Entry {
   /** Clock of `uptime`. */
   askAtMs: number
   askedFor: 'Nothing' | 'Answer'
+  /** Whether it counts any limit, shared or not. */
+  counts: 'Yes' | 'No'
   writtenMs: number
   /** To be written, or being written; the newest. */
   write: LimitShares | undefined
@@ -57,6 +61,8 @@ interface Entry {
 
 const STEP_MS = 250
 const ASK_EVERY_MS = 2_000
+/** Whoever shares nothing: for statuses only. */
+const ASK_OTHERS_EVERY_MS = 10_000
 const ASKS_PER_SECOND = 50
 /** While a write is awaited: first as often as there are steps, then more slowly. */
 const AWAITED_AT_ONCE_MS = 1_500
@@ -75,8 +81,8 @@ export class ShareKeeper {
   readonly #uses = new UseBook()
   /** By uid. */
   readonly #entries = new Map<string, Entry>()
-  /** Namespaces whose documents hold limits that pods share. */
-  readonly #sharing = new Set<string>()
+  /** Namespaces whose documents hold limits. */
+  readonly #limited = new Set<string>()
   readonly #inSlot = createSlots(WRITES_AT_ONCE)
   #cancelTimer: (() => void) | undefined
   #tidyAtMs = 0
@@ -93,12 +99,13 @@ export class ShareKeeper {
 
   /** What the namespace's sidecars are to run; undefined: nothing any more. */
   setDocument(namespace: string, config: SidecarConfig | undefined): void {
-    const limits = config === undefined ? undefined : sharedLimitsOf(config)
+    const limits = config && countedLimitsOf(config)
     this.#book.setDocument(namespace, limits)
     this.#uses.setDocument(namespace, config)
-    if (limits === undefined || limits.byId.size === 0) this.#sharing.delete(namespace)
-    else this.#sharing.add(namespace)
-    if (this.#sharing.size === 0) this.#options.onTotals(new Map())
+    if (limits === undefined || limits.byId.size === 0) this.#limited.delete(namespace)
+    else this.#limited.add(namespace)
+    for (const entry of this.#entries.values()) if (entry.pod.namespace === namespace) this.#noteLimits(entry)
+    if (this.#limited.size === 0) this.#options.onTotals(new Map())
     this.#goOn()
   }
 
@@ -113,6 +120,7 @@ export class ShareKeeper {
     entry.pod = pod
     entry.resourceVersion = sharing.resourceVersion
     this.#entries.set(uid, entry)
+    this.#noteLimits(entry)
     this.#book.setPod({
       ...{ uid, namespace: pod.namespace, workload: sharing.workload, labels: pod.labels },
       ...{ standing: state === 'Ended' ? 'Leaving' : 'Live', shares: sharesOf(pod) },
@@ -139,9 +147,14 @@ export class ShareKeeper {
     this.#cancelTimer?.()
   }
 
-  /** Nothing is asked and nothing runs where no document has such limits. */
+  #noteLimits(entry: Entry): void {
+    const { namespace, labels } = entry.pod
+    entry.counts = this.#uses.concerns(namespace, labels) ? 'Yes' : 'No'
+  }
+
+  /** Nothing is asked and nothing runs where no document has limits. */
   #goOn(): void {
-    if (this.#closed || this.#cancelTimer !== undefined || this.#sharing.size === 0) return
+    if (this.#closed || this.#cancelTimer !== undefined || this.#limited.size === 0) return
     this.#cancelTimer = this.#options.clock.startTimer(() => {
       this.#cancelTimer = undefined
       this.#step()
@@ -167,26 +180,33 @@ export class ShareKeeper {
     const { clock, onUse } = this.#options
     if (clock.uptime() < this.#lookAtMs) return
     this.#lookAtMs = clock.uptime() + LOOK_EVERY_MS
-    if (this.#areAsked === 'No' && [...this.#book.sharers].some((uid) => this.#isToBeAsked(uid))) return
+    if (this.#areAsked === 'No' && this.#asked().some(({ askAtMs }) => askAtMs === Number.NEGATIVE_INFINITY)) return
     this.#areAsked = 'Yes'
     const nowMs = clock.now()
-    for (const namespace of this.#uses.look(this.#book.departed(nowMs), nowMs)) onUse?.(namespace)
+    const changed = this.#uses.look(this.#book.departed(nowMs), nowMs)
+    this.#book.setPassed(this.#uses.passed, nowMs)
+    for (const namespace of changed) onUse(namespace)
   }
 
-  #isToBeAsked(uid: string): boolean {
-    const entry = this.#entries.get(uid)
-    return entry?.pod.sharing.admin !== undefined && entry.askAtMs === Number.NEGATIVE_INFINITY
+  /** All that are to be asked, and can be. A pod may still have a share of what it counts no more. */
+  #asked(): Entry[] {
+    const { sharers } = this.#book
+    return [...this.#entries.values()].filter(
+      ({ pod, counts }) => pod.sharing.admin !== undefined && (counts === 'Yes' || sharers.has(pod.uid)),
+    )
   }
 
   #askThoseDue(): void {
     const nowMs = this.#options.clock.uptime()
-    const { sharers } = this.#book
-    const everyMs = Math.max(ASK_EVERY_MS, (sharers.size / ASKS_PER_SECOND) * 1_000)
-    const due = [...this.#entries.values()].filter(
-      ({ pod, askAtMs, askedFor }) => askAtMs <= nowMs && askedFor === 'Nothing' && sharers.has(pod.uid),
-    )
+    const asked = this.#asked()
+    const due = asked.filter(({ askAtMs, askedFor }) => askAtMs <= nowMs && askedFor === 'Nothing')
     const first = due.sort((a, b) => a.askAtMs - b.askAtMs).slice(0, Math.ceil((ASKS_PER_SECOND * STEP_MS) / 1_000))
-    for (const entry of first) void this.#ask(entry, everyMs)
+    const forAllMs = (asked.length / ASKS_PER_SECOND) * 1_000
+    for (const entry of first) void this.#ask(entry, Math.max(this.#askEveryMs(entry), forAllMs))
+  }
+
+  #askEveryMs({ pod }: Entry): number {
+    return this.#book.sharers.has(pod.uid) ? ASK_EVERY_MS : ASK_OTHERS_EVERY_MS
   }
 
   async #ask(entry: Entry, everyMs: number): Promise<void> {
@@ -276,7 +296,7 @@ function createEntry(pod: SidecarPod): Entry {
   return {
     ...{ pod, resourceVersion: pod.sharing.resourceVersion, conflict: undefined },
     ...{ askAtMs: Number.NEGATIVE_INFINITY, askedFor: 'Nothing', writtenMs: Number.NEGATIVE_INFINITY },
-    ...{ write: undefined, writing: 'No' },
+    ...{ counts: 'No', write: undefined, writing: 'No' },
   }
 }
 

@@ -5,7 +5,7 @@ import { CREDENTIALS_SECRET } from '../../contract/names.ts'
 import type { SecretValue } from '../../contract/secret.ts'
 import type { Log } from '../../process/log.ts'
 import type { Compiled } from '../compile/compile.ts'
-import type { SecretKeyReference } from '../resolve/inputs.ts'
+import type { SecretKeyReference, StoreInput } from '../resolve/inputs.ts'
 import { referencedSecrets } from '../resolve/referenced-secrets.ts'
 import type { Snapshot } from '../resolve/snapshot.ts'
 import type { SidecarPod } from '../rollout/pod.ts'
@@ -14,6 +14,7 @@ import type { Clock } from './clock.ts'
 import type { Change } from './object-store.ts'
 import type { OwnKind } from './publisher.ts'
 import { type ReadSecret, SecretReader } from './secret-reader.ts'
+import { createStoreSecret } from './store-secret.ts'
 import { type SeenProvider, type SeenRoute, startWatches, type Version, type Watches } from './watches.ts'
 
 /** A snapshot with the values of the Secrets in it. */
@@ -27,6 +28,8 @@ export interface StoresOptions {
   client: KubeClient
   /** Empty: the whole cluster. */
   namespaces: readonly string[]
+  /** Where the URL of the store lies; it need not be in one of `namespaces`. */
+  storeURL: SecretKeyReference | undefined
   /** What a namespace's document or statuses are made of is different. */
   onAffected(namespace: string): void
   onPod(change: Change<SidecarPod>): void
@@ -50,6 +53,8 @@ export interface Stores {
   namespaces(): ReadonlySet<string>
   /** Whether something can be created in the namespace: it is there, and not about to go. */
   isOpen(namespace: string): boolean
+  /** Why the URL of the store is not known, with the chart's field; undefined when it is, or there is to be none. */
+  storeProblem(): string | undefined
   /** By `namespace/name`; undefined for what is not the operator's own. */
   ownVersion(kind: OwnKind, key: string): string | undefined
   close(): Promise<void>
@@ -57,15 +62,21 @@ export interface Stores {
 
 export function startStores(options: StoresOptions): Stores {
   let snapshot: ValuedSnapshot | undefined
+  const storeSecret = createStoreSecret(options.storeURL, options.log)
   const secrets = new SecretReader({
     ...options,
     versionOf: (key) => watches.secretVersions.get(key)?.version,
+    isWatched: (key) =>
+      options.namespaces.length === 0 || options.namespaces.some((name) => key.startsWith(`${name}/`)),
     onChange: () => {
       snapshot = undefined
+      storeSecret.note(secrets.secrets())
       affectAll()
     },
   })
-  const wantSecrets = onceInATurn(() => secrets.want(new Set(watches.providers.all().flatMap(referencedSecrets))))
+  const wantSecrets = onceInATurn(() =>
+    secrets.want(new Set([...watches.providers.all().flatMap(referencedSecrets), ...storeSecret.wanted])),
+  )
   const affectAll = onceInATurn(() => {
     for (const namespace of stores.namespaces()) options.onAffected(namespace)
   })
@@ -94,17 +105,18 @@ export function startStores(options: StoresOptions): Stores {
   })
   const stores: Stores = {
     watches,
-    ready: watches.synced.then(() => secrets.settled()),
+    ready: watches.synced.then(() => secrets.settled()).then(() => storeSecret.note(secrets.secrets())),
     async settled() {
       while (!stores.isSettled()) await secrets.settled()
     },
     isSettled: () => !wantSecrets.isDue() && secrets.isSettled,
     snapshot() {
-      snapshot ??= takeSnapshot(watches, secrets.secrets())
+      snapshot ??= takeSnapshot(watches, secrets.secrets(), storeSecret.found(secrets.secrets()))
       return snapshot
     },
     namespaces: () => namespacesOf(watches),
     isOpen: (namespace) => watches.namespaces.get(namespace)?.isTerminating === false,
+    storeProblem: () => storeSecret.problem(secrets.secrets()),
     ownVersion(kind, key) {
       const seen = (kind === 'Secret' ? watches.secretVersions : watches.configMapVersions).get(key)
       return seen?.isOwn ? seen.version : undefined
@@ -114,6 +126,7 @@ export function startStores(options: StoresOptions): Stores {
       await secrets.close()
     },
   }
+  wantSecrets()
   return stores
 }
 
@@ -141,13 +154,18 @@ export function credentialValues({ credentials }: Compiled, seen: ValuedSnapshot
   return values
 }
 
-function takeSnapshot({ providers, routes, namespaces }: Watches, secrets: readonly ReadSecret[]): ValuedSnapshot {
+function takeSnapshot(
+  { providers, routes, namespaces }: Watches,
+  secrets: readonly ReadSecret[],
+  store: StoreInput | undefined,
+): ValuedSnapshot {
   const byName = new Map(secrets.map((secret) => [`${secret.namespace}/${secret.name}`, secret]))
   return Object.freeze({
     providers: Object.freeze(providers.all()),
     routes: Object.freeze(routes.all()),
     namespaces: Object.freeze(namespaces.all()),
     secrets: Object.freeze(secrets),
+    ...(store && { store }),
     secretValue: ({ namespace, name, key }: SecretKeyReference) => byName.get(`${namespace}/${name}`)?.values.get(key),
   })
 }

@@ -9,8 +9,6 @@ import type { OperatorMetrics } from '../metrics.ts'
 import { createRateLimit } from '../pace.ts'
 import { createQueue, type Queue } from '../queue.ts'
 import { type Cluster, reconcile } from '../reconcile.ts'
-import { unpublishable } from '../render/problems.ts'
-import { renderObjects } from '../render/render.ts'
 import { admitsNamespace } from '../resolve/selector.ts'
 import { addCounts, countPods, countProvider, countSidecars, type SidecarCounts } from '../rollout/count.ts'
 import { type Fingerprint, fingerprintOf, objectKey } from '../rollout/fingerprint.ts'
@@ -19,15 +17,16 @@ import { sidecarEvents } from '../status/sidecar-events.ts'
 import type { SidecarAsker } from './ask-sidecar.ts'
 import type { KubeClient } from './client.ts'
 import type { Clock } from './clock.ts'
+import { Delivery } from './delivery.ts'
 import { createEventSender } from './event-sender.ts'
 import { createHeldBack } from './hold-back.ts'
 import { clientOfTerm } from './leader-client.ts'
 import type { Change } from './object-store.ts'
-import { type OwnKind, Publisher } from './publisher.ts'
+import type { OwnKind } from './publisher.ts'
 import { Rollouts } from './rollouts.ts'
 import { ShareKeeper } from './share-keeper.ts'
 import { createStatusWriter } from './status-writer.ts'
-import { credentialValues, type Stores, type ValuedSnapshot } from './stores.ts'
+import type { Stores, ValuedSnapshot } from './stores.ts'
 import type { Version } from './watches.ts'
 
 export interface TermOptions {
@@ -69,12 +68,6 @@ const COUNTS_SETTLE_MS = 200
 const ROLLOUT_GRACE_MS = 500
 /** A new leader knows what sidecars run only when it has gone through all namespaces, and has asked each sidecar once. */
 const FIRST_ROUND_GRACE_MS = 10_000
-/** Pods are replaced: the last one's successor finds its document there, also where the next one comes seconds later. */
-const KEPT_WITHOUT_PODS_MS = 60_000
-/** Whoever else writes what is the operator's may do so again and again. */
-const DRIFT_PAUSE_MS = 10_000
-/** So late a watch shows what was written only when something is wrong. */
-const SIGHT_MS = 10_000
 const END_MS = 1_000
 
 export function startTerm(options: TermOptions): Term {
@@ -93,24 +86,18 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   readonly #heldBack
   readonly #nudges
   readonly #rollouts: Rollouts
-  readonly #publisher: Publisher
+  readonly #delivery: Delivery
   readonly #shares: ShareKeeper
   #ended: Promise<void> | undefined
   /** Of the document that each namespace's resources come to now, published or not. */
   readonly #compiled = new Map<string, Fingerprint>()
   /** By namespace; made anew when something of it changed. */
   readonly #counts = new Map<string, { counts: Map<string, SidecarCounts>; pods: SidecarCounts }>()
-  readonly #withoutPodsSinceMs = new Map<string, number>()
-  /** The watch does not show what was written there. */
-  readonly #unseenSinceMs = new Map<string, number>()
-  readonly #driftedAtMs = new Map<string, number>()
-  /** Somebody else changes them again and again: they are not written the same again before this time. */
-  readonly #pausedUntilMs = new Map<string, number>()
   /** Namespaces that this term has not told the story of yet. */
   readonly #firstRound = new Set<string>()
 
   constructor(options: TermOptions) {
-    const { metrics, log, clock, stores } = options
+    const { metrics, log, clock } = options
     this.#options = options
     const signal = AbortSignal.any([options.signal, this.#ending.signal])
     const client = clientOfTerm(options.client, { signal, leads: options.leads })
@@ -146,10 +133,16 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
       onTotals: metrics.limitShares,
       onUse: (namespace) => this.add(namespace),
     })
-    this.#publisher = new Publisher({
+    this.#delivery = new Delivery({
+      ...options,
       client,
-      versionOf: stores.ownVersion,
-      onDrift: (namespace) => this.#drifted(namespace),
+      rollouts: this.#rollouts,
+      again: (namespace, afterMs) => this.#queue.addAfter(namespace, afterMs),
+      onPublished: (namespace, outcome) => this.#rolledOut(namespace, outcome),
+      onWithdrawn: (namespace) => {
+        this.#rollouts.withdraw(namespace)
+        this.#counts.delete(namespace)
+      },
     })
     options.signal.addEventListener('abort', () => void this.end())
   }
@@ -183,7 +176,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
 
   ownObject(kind: OwnKind, { key, after }: Change<Version>): void {
     const [namespace = '', name = ''] = key.split('/')
-    this.#publisher.noticed(kind, after ?? { namespace, name })
+    this.#delivery.noticed(kind, after ?? { namespace, name })
   }
 
   get queued(): number {
@@ -217,7 +210,7 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
   async publish(namespace: string, compiled: Compiled, seen: ValuedSnapshot): Promise<Problem[]> {
     const { metrics, sidecarImage } = this.#options
     this.#noteCompiled(namespace, compiled.config, seen)
-    const unpublished = await this.#bring(namespace, compiled, seen)
+    const unpublished = await this.#delivery.bring(namespace, compiled, seen)
     const rollout = this.#rollouts.of(namespace)
     const counts = rollout.pods.length === 0 ? undefined : countPods(rollout, sidecarImage)
     if (this.#ended === undefined) metrics.namespace(namespace, [...compiled.problems, ...unpublished], counts)
@@ -241,10 +234,6 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     await this.#statuses.write(now)
   }
 
-  now(): string {
-    return new Date(this.#options.clock.now()).toISOString()
-  }
-
   async #work(namespace: string): Promise<void> {
     const { metrics, clock, stores } = this.#options
     if (!stores.isSettled()) {
@@ -253,41 +242,13 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     }
     const startMs = clock.uptime()
     try {
-      await reconcile(namespace, this)
+      await reconcile(namespace, this, () => new Date(clock.now()).toISOString())
       this.#firstRound.delete(namespace)
       metrics.reconciled('Done', clock.uptime() - startMs)
     } catch (error) {
       metrics.reconciled('Failed', clock.uptime() - startMs)
       throw error
     }
-  }
-
-  /** Sees to it that the namespace has the document, or has nothing; gives what keeps the document from being published. */
-  async #bring(namespace: string, compiled: Compiled, seen: ValuedSnapshot): Promise<Problem[]> {
-    if (!this.#options.stores.isOpen(namespace)) {
-      this.#publisher.forget(namespace)
-      if (!this.#rollouts.hasPods(namespace)) this.#rollouts.withdraw(namespace)
-      return []
-    }
-    if (!this.#isUsed(namespace)) {
-      this.#rollouts.withdraw(namespace)
-      this.#counts.delete(namespace)
-      await this.#publisher.withdraw(namespace)
-      this.#withoutPodsSinceMs.delete(namespace)
-      return []
-    }
-    // What is kept for the next pod is kept as it is: nobody there needs another key.
-    if (!this.#rollouts.hasPods(namespace)) return []
-    const rendered = renderObjects(namespace, compiled, credentialValues(compiled, seen))
-    if ('missing' in rendered) throw new Error(`Secrets changed while they were read: ${rendered.missing.join(', ')}`)
-    if ('tooLarge' in rendered) return unpublishable(namespace, rendered.tooLarge, seen)
-    const { revision } = compiled.config
-    if (this.#isPaused(namespace, revision)) return []
-    const outcome = await this.#publisher.publish(namespace, rendered)
-    if (outcome === 'Written') this.#options.log.info('published', { namespace, revision })
-    this.#rolledOut(namespace, outcome)
-    this.#awaitSight(namespace)
-    return []
   }
 
   #graceMs(): number {
@@ -299,30 +260,12 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     if (wanted !== undefined) this.#rollouts.publish(namespace, wanted, outcome)
   }
 
-  /** Whether there is somebody to publish to, or was just now. */
-  #isUsed(namespace: string): boolean {
-    const { clock } = this.#options
-    if (this.#rollouts.hasPods(namespace)) {
-      this.#withoutPodsSinceMs.delete(namespace)
-      return true
-    }
-    if (!this.#publisher.holds(namespace)) return false
-    const sinceMs = this.#withoutPodsSinceMs.get(namespace) ?? clock.uptime()
-    this.#withoutPodsSinceMs.set(namespace, sinceMs)
-    const leftMs = Math.ceil(sinceMs + KEPT_WITHOUT_PODS_MS - clock.uptime())
-    if (leftMs <= 0) return false
-    this.#queue.addAfter(namespace, leftMs)
-    return true
-  }
-
   #noteCompiled(namespace: string, config: SidecarConfig, { providers, routes }: ValuedSnapshot): void {
     const isNamed = [...providers, ...routes].some(({ metadata }) => metadata.namespace === namespace)
-    if (!isNamed && !this.#rollouts.hasPods(namespace) && !this.#publisher.holds(namespace)) {
+    if (!isNamed && !this.#rollouts.hasPods(namespace) && !this.#delivery.holds(namespace)) {
       this.#compiled.delete(namespace)
       this.#shares.setDocument(namespace, undefined)
-      this.#driftedAtMs.delete(namespace)
-      this.#unseenSinceMs.delete(namespace)
-      this.#pausedUntilMs.delete(namespace)
+      this.#delivery.forget(namespace)
     } else if (this.#compiled.get(namespace)?.revision !== config.revision) {
       this.#compiled.set(namespace, fingerprintOf(config))
       this.#shares.setDocument(namespace, config)
@@ -354,40 +297,5 @@ class LeaderTerm implements Term, Cluster<ValuedSnapshot> {
     this.#counts.delete(namespace)
     const concerned = new Set([namespace, ...this.#rollouts.ownersOf(namespace)])
     for (const each of concerned) this.#queue.addAfter(each, COUNTS_SETTLE_MS)
-  }
-
-  #awaitSight(namespace: string): void {
-    const nowMs = this.#options.clock.uptime()
-    if (!this.#publisher.isUnseen(namespace)) return void this.#unseenSinceMs.delete(namespace)
-    const sinceMs = this.#unseenSinceMs.get(namespace) ?? nowMs
-    const isLate = sinceMs + SIGHT_MS <= nowMs
-    this.#unseenSinceMs.set(namespace, isLate ? nowMs : sinceMs)
-    if (isLate) this.#publisher.doubt(namespace)
-    this.#queue.addAfter(namespace, isLate ? 0 : Math.ceil(sinceMs + SIGHT_MS - nowMs))
-  }
-
-  #drifted(namespace: string): void {
-    const { clock, log } = this.#options
-    const nowMs = clock.uptime()
-    const untilMs = (this.#driftedAtMs.get(namespace) ?? Number.NEGATIVE_INFINITY) + DRIFT_PAUSE_MS
-    if (nowMs < untilMs) {
-      this.#pausedUntilMs.set(namespace, untilMs)
-      this.#queue.addAfter(namespace, Math.ceil(untilMs - nowMs))
-      return
-    }
-    this.#driftedAtMs.set(namespace, nowMs)
-    log.info('what is published is not as it was written; it is looked at again', { namespace })
-    this.add(namespace)
-  }
-
-  #isPaused(namespace: string, revision: string): boolean {
-    const untilMs = this.#pausedUntilMs.get(namespace) ?? Number.NEGATIVE_INFINITY
-    const leftMs = Math.ceil(untilMs - this.#options.clock.uptime())
-    if (leftMs > 0 && this.#rollouts.of(namespace).wanted?.revision === revision) {
-      this.#queue.addAfter(namespace, leftMs)
-      return true
-    }
-    this.#pausedUntilMs.delete(namespace)
-    return false
   }
 }

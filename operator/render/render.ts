@@ -7,7 +7,13 @@
 // objects are never written at one moment; the sidecar tells by names and hashes what belongs together and waits for the rest.
 // The values stay wrapped here: `secretBody` takes them out, at the moment of sending.
 import { createHash } from 'node:crypto'
-import { CREDENTIALS_SECRET, SHARDS_MAX, shardConfigMap } from '../../contract/names.ts'
+import {
+  CREDENTIALS_SECRET,
+  SHARDS_MAX,
+  STORE_URL_FILE,
+  STORE_VERSION_ANNOTATION,
+  shardConfigMap,
+} from '../../contract/names.ts'
 import type { SecretValue } from '../../contract/secret.ts'
 import type { Compiled } from '../compile/compile.ts'
 import { type Metadata, metadataOf } from './metadata.ts'
@@ -26,11 +32,11 @@ export interface RenderedObjects {
    * the rest, comes last. Until then they keep what they have.
    */
   configMaps: ConfigMapObject[]
-  /** Undefined when the document names no credential. */
+  /** Undefined when there is no credential, and no store. */
   secret: SecretObject | undefined
   /** All others that this namespace may have from another document. To be deleted when the rest is written. */
   unneeded: { kind: 'ConfigMap' | 'Secret'; name: string }[]
-  /** Of all of them, 64 hex digits. Values count by their file names, which change with the version of their Secret. */
+  /** Of all of them, 64 hex digits. Values count by the version of their Secret, in a file's name or an annotation. */
   hash: string
 }
 
@@ -40,7 +46,7 @@ export interface RenderedObjects {
  */
 export type Rendered = RenderedObjects | { tooLarge: TooLarge } | { missing: string[] }
 
-/** `values` by file; those that the document does not name are left out. Nothing is thrown. */
+/** `values` by file; those that are not among the credentials are left out. Nothing is thrown. */
 export function renderObjects(
   namespace: string,
   { config, credentials }: Pick<Compiled, 'config' | 'credentials'>,
@@ -58,13 +64,14 @@ export function renderObjects(
   if (missing.length > 0) return { missing }
   const bytes = secretBytes(named)
   if (bytes > OBJECT_BYTES_MAX) return { tooLarge: { what: 'Credentials', bytes, bytesMax: OBJECT_BYTES_MAX } }
-  return objectsOf(packed.contents, named, { namespace, revision: config.revision })
+  const storeVersion = credentials.find(({ file }) => file === STORE_URL_FILE)?.secret.version
+  return objectsOf(packed.contents, named, { namespace, revision: config.revision, storeVersion })
 }
 
 function objectsOf(
   contents: Contents[],
   values: ReadonlyMap<string, SecretValue>,
-  { namespace, revision }: { namespace: string; revision: string },
+  { namespace, revision, storeVersion }: { namespace: string; revision: string; storeVersion: string | undefined },
 ): RenderedObjects {
   const configMaps = contents
     .map((each, shard): ConfigMapObject => {
@@ -74,7 +81,10 @@ function objectsOf(
     .reverse()
   const data = Object.fromEntries(values)
   // Without the revision: it changes with keys only, and is not one more object that every kubelet has to read again.
-  const metadata = metadataOf(namespace, CREDENTIALS_SECRET)
+  const metadata: Metadata = {
+    ...metadataOf(namespace, CREDENTIALS_SECRET),
+    ...(storeVersion !== undefined && { annotations: { [STORE_VERSION_ANNOTATION]: storeVersion } }),
+  }
   const secret: SecretObject | undefined =
     values.size === 0 ? undefined : { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data }
   return {

@@ -9,6 +9,16 @@ export interface Inputs {
   providers: ProviderInput[]
   /** Those of the namespace: oldest first, then by name. */
   routes: RouteInput[]
+  store?: StoreInput
+}
+
+/** What sidecars get of the store's Secret. All references are of one version. */
+export interface StoreInput {
+  url: SecretKeyReference
+  /** In PEM, for TLS; each where the Secret has it. */
+  ca?: SecretKeyReference
+  certificate?: SecretKeyReference
+  key?: SecretKeyReference
 }
 
 /** A reference that was followed: what it led to, or why it led nowhere. */

@@ -35,7 +35,7 @@ export function resolve(snapshot: Snapshot, namespace: string): Inputs {
     .filter(({ metadata }) => metadata.namespace === namespace)
     .sort(oldestFirst)
     .map((route) => resolveRoute(route, lookup))
-  return { namespace, providers, routes }
+  return { namespace, providers, routes, ...(snapshot.store && { store: snapshot.store }) }
 }
 
 function resolveProvider(resource: LLMProvider, secrets: SecretIndex): ProviderInput {

@@ -1,5 +1,6 @@
 import type { LLMProvider } from '../api/llm-provider.ts'
 import type { LLMRoute } from '../api/llm-route.ts'
+import type { StoreInput } from './inputs.ts'
 
 /** What was there at one moment, of all namespaces and in any order: from watches, or from files. Admitted and defaulted. */
 export interface Snapshot {
@@ -7,6 +8,8 @@ export interface Snapshot {
   readonly routes: readonly LLMRoute[]
   readonly secrets: readonly SecretKeys[]
   readonly namespaces: readonly NamespaceLabels[]
+  /** Of the store that all sidecars count limits in; absent where there is none, or its URL was not found. */
+  readonly store?: StoreInput
 }
 
 /** A Secret without its values: those never pass through resolve or compile. */

@@ -1,29 +1,21 @@
 // All that the operator knows of shares, and what follows from it. In: documents, pods with their annotations, what sidecars answer, what
-// the ledgers remember. Out: annotations to write, counts to note in a ledger before anything is granted from them.
+// the ledgers remember, which marks of budgets are passed. Out: annotations to write, counts to note in a ledger before anything is
+// granted from them.
 //
 // It keeps one promise, whatever is lost, late or begun anew: for each count, what pods may use or have used, and what those that are
 // gone may have used, together never exceed the limit. It sends nothing and asks nobody, and time is an argument, so all of it runs in
 // a test that lets everything go wrong (test/operator/shares/never-over.test.ts). Rejected: remembering use in an object that is
 // written with every change, as the annotations tell it already.
-import type { LimitShares, LimitsReport } from '../../contract/limit-shares.ts'
+import type { LimitShares, LimitsReport, PassedMark } from '../../contract/limit-shares.ts'
+import { type BookPod, isSamePlace } from './book-pod.ts'
+import { type Count, createEntry, type Entry, isSilent, memberOf, type Place } from './count.ts'
 import { Departed } from './departed.ts'
 import { divide } from './divide.ts'
-import { Holding } from './holding.ts'
 import { KnownLimits } from './known-limits.ts'
 import { type Ledger, type LedgerEntry, openingOf } from './ledger.ts'
 import { Ledgers } from './ledgers.ts'
-import { limitIdOf, placeOf, type SharedLimit, type SharedLimits, type Sharer } from './shared-limit.ts'
+import { type CountedLimits, limitIdOf, placeOf, type SharedLimit } from './shared-limit.ts'
 import { countsUntil } from './span.ts'
-import type { Member } from './targets.ts'
-
-/** A pod with a sidecar. */
-export interface BookPod extends Sharer {
-  readonly uid: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly standing: 'Live' | 'Leaving'
-  /** Of its annotation; undefined: none, or none that can be read. */
-  readonly shares: LimitShares | undefined
-}
 
 export interface Plan {
   /** Annotations to write, by uid of the pod. They are taken as written from now on. */
@@ -40,39 +32,12 @@ export interface LimitTotal {
   departed: number
 }
 
-interface Entry {
-  pod: BookPod
-  readonly holding: Holding
-  /** Answers that did not come, in a row; undefined before the first that came. */
-  misses: number | undefined
-  writtenMs: number
-  /** That it shares. */
-  counts: Count[]
-}
-
-interface Place {
-  readonly entry: Entry
-  readonly id: string
-  /** Whether the pod counts the limit now; `Unknown` before its document is known. */
-  readonly counts: 'Yes' | 'No' | 'Unknown'
-}
-
-interface Count {
-  readonly name: string
-  readonly home: string
-  limit: SharedLimit
-  readonly departed: Departed
-  places: Place[]
-}
-
 /** Between two writes to a pod. */
 const WRITE_GAP_MS = 2_000
 /** A write that is not in force by then is written again. */
 const CONFIRM_MS = 10_000
 /** What does not come from a pod (a window that moves on) is looked at so often. */
 const LOOK_MS = 5_000
-/** One that cannot be asked so often in a row keeps what it has. */
-const MISSES_MAX = 3
 
 export class ShareBook {
   readonly #limits = new KnownLimits()
@@ -82,13 +47,17 @@ export class ShareBook {
   /** Counts from which something is to be granted, and which the ledger does not have as such. */
   readonly #toHold = new Map<string, string>()
   readonly #sharers = new Set<string>()
+  /** Ids of limits that no document has had for long. Shares of them are taken off the pods. */
+  readonly #forgotten = new Set<string>()
+  /** Pods that have such shares. */
+  readonly #leftovers = new Set<Entry>()
   /** Of which something is different since they were divided last. */
   #dirty = new Set<Count>()
   #lookAtMs = Number.NEGATIVE_INFINITY
   #isStale = true
 
   /** Undefined: the namespace has none. */
-  setDocument(namespace: string, limits: SharedLimits | undefined): void {
+  setDocument(namespace: string, limits: CountedLimits | undefined): void {
     this.#limits.set(namespace, limits)
     this.#isStale = true
   }
@@ -125,7 +94,9 @@ export class ShareBook {
     const entry = this.#entries.get(uid)
     if (entry === undefined) return
     entry.misses = 0
-    this.#depart(entry, entry.holding.hear(this.#within(entry, report)), nowMs)
+    const own = new Set(this.#limits.of(entry.pod.namespace, entry.pod.labels).map(({ id }) => id))
+    const isAwaited = (id: string) => own.has(id) || this.#limits.isRetired(id)
+    this.#depart(entry, entry.holding.hear(this.#within(entry, report), isAwaited), nowMs)
     for (const count of entry.counts) this.#dirty.add(count)
   }
 
@@ -133,6 +104,18 @@ export class ShareBook {
   miss(uid: string): void {
     const entry = this.#entries.get(uid)
     if (entry?.misses !== undefined) entry.misses++
+  }
+
+  /** Of budgets: at which of their percentages all are that share a count, by its name. Pods are told with what they are granted. */
+  setPassed(passed: ReadonlyMap<string, PassedMark>, nowMs: number): void {
+    for (const { counts, holding } of this.#entries.values()) {
+      const own = counts.flatMap(({ name, limit }): [string, PassedMark][] => {
+        const mark = passed.get(name)
+        return mark === undefined ? [] : [[limit.id, mark]]
+      })
+      // One that is in no count yet keeps what an earlier operator has told it.
+      if (counts.length > 0) holding.tell(new Map(own), nowMs)
+    }
   }
 
   /** What was planned for it could not be written: it may have been, or not. */
@@ -159,6 +142,8 @@ export class ShareBook {
     this.#dirty = new Set()
     this.#toHold.clear()
     for (const count of dirty) this.#divide(count, changes, nowMs)
+    for (const entry of this.#leftovers)
+      if (!changes.has(entry) && this.#holdsForgotten(entry)) changes.set(entry, new Map())
     const writes = new Map<string, LimitShares>()
     for (const entry of this.#entries.values()) {
       const shares = changes.get(entry)
@@ -195,6 +180,7 @@ export class ShareBook {
   totals(nowMs: number): Map<string, LimitTotal> {
     const totals = new Map<string, LimitTotal>()
     for (const { limit, departed, places } of this.#counts.values()) {
+      if (this.#limits.isRetired(limit.id)) continue
       const total = totals.get(limit.id) ?? { granted: 0, departed: 0 }
       total.granted += places.reduce((sum, { entry, id }) => sum + entry.holding.shareOf(id), 0)
       total.departed += departed.total(nowMs)
@@ -211,10 +197,15 @@ export class ShareBook {
   /** Sees to it that every pod is in its counts; returns the namespaces whose ledgers are missing for that. */
   #refresh(nowMs: number): Set<string> {
     const unread = new Set<string>()
+    for (const id of this.#limits.age(nowMs)) {
+      this.#forgotten.add(id)
+      this.#isStale = true
+    }
     const isDirty = this.#isStale || this.#lookAtMs <= nowMs
     if (this.#isStale) {
       for (const count of this.#counts.values()) count.places = []
       this.#sharers.clear()
+      this.#leftovers.clear()
       const opened = new Set<Count>()
       for (const entry of this.#entries.values()) this.#place(entry, opened, unread)
       for (const count of this.#remembered()) opened.add(count)
@@ -240,6 +231,7 @@ export class ShareBook {
 
   #place(entry: Entry, opened: Set<Count>, unread: Set<string>): void {
     entry.counts = []
+    this.#placeUndeclared(entry)
     for (const [limit, counts] of this.#limitsOf(entry)) {
       const { name, home } = placeOf(limit, entry.pod)
       this.#sharers.add(entry.pod.uid)
@@ -259,6 +251,16 @@ export class ShareBook {
     }
   }
 
+  /** What it has of limits that its documents do not know. */
+  #placeUndeclared(entry: Entry): void {
+    const { pod, holding } = entry
+    if (!this.#limits.has(pod.namespace)) return
+    for (const id of holding.ids) if (holding.shareOf(id) > 0 && !this.#forgotten.has(id)) this.#limits.meet(id)
+    if (!this.#holdsForgotten(entry)) return
+    this.#leftovers.add(entry)
+    this.#sharers.add(pod.uid)
+  }
+
   /** Counts of which no pod is left. */
   #remembered(): Count[] {
     const found = this.#ledgers.names().flatMap(([home, name]): Count[] => {
@@ -274,12 +276,12 @@ export class ShareBook {
     const selected = this.#limits.of(pod.namespace, pod.labels)
     const ids = new Set(selected.map(({ id }) => id))
     const others = [...holding.ids].filter((id) => !ids.has(id) && holding.totalOf(id) > 0)
-    const counts = this.#limits.has(pod.namespace) ? 'No' : 'Unknown'
+    const countsOf = (id: string) => (this.#limits.has(pod.namespace) && !this.#limits.isRetired(id) ? 'No' : 'Unknown')
     return [
       ...selected.map((limit): [SharedLimit, Place['counts']] => [limit, 'Yes']),
       ...others.flatMap((id): [SharedLimit, Place['counts']][] => {
         const limit = this.#limitOf(entry, id)
-        return limit === undefined ? [] : [[limit, counts]]
+        return limit === undefined ? [] : [[limit, countsOf(id)]]
       }),
     ]
   }
@@ -292,7 +294,9 @@ export class ShareBook {
   #open({ name, home, limit, departed, places }: Count, nowMs: number): void {
     const granted = places.reduce((sum, { entry, id }) => sum + entry.holding.shareOf(id), 0)
     const untilMs = countsUntil(limit.span, nowMs)
-    const opening = openingOf(this.#ledgers.entry(home, name), { limit: limit.limit, granted, untilMs })
+    // Its ledger was dropped, when nothing counted any more: shares that a pod has still are all that there can be of it.
+    const dropped: LedgerEntry | undefined = this.#forgotten.has(limit.id) ? { type: 'Held', most: granted } : undefined
+    const opening = openingOf(this.#ledgers.entry(home, name) ?? dropped, { limit: limit.limit, granted, untilMs })
     departed.addUntil(opening.amount, opening.untilMs)
   }
 
@@ -300,12 +304,15 @@ export class ShareBook {
     const { limit, departed, places } = count
     const members = places.map(memberOf)
     const orphaned = places.reduce((sum, { entry, id }) => sum + entry.holding.orphanedOf(id), 0)
-    const shares = divide({ limit: limit.limit, departed: departed.total(nowMs) + orphaned, members })
+    const divided = (most: number) => divide({ limit: most, departed: departed.total(nowMs) + orphaned, members })
+    let shares = divided(limit.limit)
     if (shares.size === 0) return
-    if (!this.#isHeld(count)) {
+    const held = this.#heldOf(count)
+    if (held < limit.limit) {
       this.#toHold.set(count.name, count.home)
       this.#dirty.add(count)
-      return
+      // A limit that was raised goes on as it was until that is remembered.
+      shares = held === 0 ? new Map<string, number>() : divided(held)
     }
     for (const { entry } of places) {
       const share = shares.get(entry.pod.uid)
@@ -315,31 +322,42 @@ export class ShareBook {
   }
 
   #entryOf(count: Count, nowMs: number): LedgerEntry | undefined {
-    const { name, places, departed } = count
-    const isGranted = this.#isHeld(count) || this.#toHold.has(name)
-    if (places.some(({ entry, id }) => isGranted || entry.holding.totalOf(id) > 0)) return { type: 'Held' }
+    const { name, limit, places, departed } = count
+    const isGranted = this.#heldOf(count) > 0 || this.#toHold.has(name)
     const amount = departed.total(nowMs)
+    const held = places.reduce((sum, { entry, id }) => sum + entry.holding.totalOf(id), 0)
+    // More than the limit where that was lowered.
+    const most = Math.max(limit.limit, held + amount)
+    if (held > 0 || (isGranted && places.length > 0)) return { type: 'Held', most }
     return amount === 0 ? undefined : { type: 'Left', amount, untilMs: departed.untilMs ?? nowMs }
   }
 
-  #isHeld({ name, home }: Count): boolean {
-    return this.#ledgers.isHeld(home, name)
+  #heldOf({ name, home }: Count): number {
+    return this.#ledgers.heldOf(home, name)
   }
 
   #isDue(entry: Entry, changes: ReadonlyMap<string, number> | undefined, nowMs: number): boolean {
     const { holding, writtenMs } = entry
     if (isSilent(entry)) return false
-    if (changes !== undefined) return nowMs - writtenMs >= WRITE_GAP_MS
+    if (changes !== undefined || holding.hasNews) return nowMs - writtenMs >= WRITE_GAP_MS
     return holding.version > 0 && holding.confirmed === 'No' && nowMs - writtenMs >= CONFIRM_MS
   }
 
   #sharesOf(entry: Entry, changes: ReadonlyMap<string, number> = new Map()): Map<string, number> {
-    const { holding, pod } = entry
+    const { holding } = entry
     const ids = new Set([...changes.keys(), ...holding.ids])
-    // What no document knows any more is forgotten, but not before the pod's own is known.
-    const isKnown = (id: string) => !this.#limits.has(pod.namespace) || this.#limitOf(entry, id) !== undefined
-    const shares = [...ids].filter(isKnown).map((id): [string, number] => [id, changes.get(id) ?? holding.shareOf(id)])
+    const shares = [...ids]
+      .filter((id) => !this.#isForgotten(entry, id))
+      .map((id): [string, number] => [id, changes.get(id) ?? holding.shareOf(id)])
     return new Map(shares.filter(([, share]) => share > 0).sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  #isForgotten(entry: Entry, id: string): boolean {
+    return this.#forgotten.has(id) && this.#limits.has(entry.pod.namespace) && this.#limitOf(entry, id) === undefined
+  }
+
+  #holdsForgotten(entry: Entry): boolean {
+    return [...entry.holding.ids].some((id) => entry.holding.shareOf(id) > 0 && this.#isForgotten(entry, id))
   }
 
   #depart(entry: Entry, remains: ReadonlyMap<string, number>, nowMs: number): void {
@@ -350,40 +368,18 @@ export class ShareBook {
     }
   }
 
-  /** What a sidecar says is believed as far as it can be: of limits that there are, and no more than there is of them. */
+  /**
+   * What a sidecar says is believed as far as it can be: of limits that there are, and no more than there is of them. What a store counts
+   * is nobody's own: it takes nothing from the shares, which are for the time without it.
+   */
   #within(entry: Entry, report: LimitsReport): LimitsReport {
     const limits = report.limits.flatMap(({ id, share, used, wanted }) => {
       const limit = this.#limitOf(entry, id)
       if (limit === undefined) return []
       const most = Math.max(limit.limit, entry.holding.boundOf(id))
-      return [{ id, share: Math.min(share, most), used: Math.min(used, most), wanted: Math.min(wanted, most) }]
+      const own = report.store === 'Up' ? 0 : used
+      return [{ id, share: Math.min(share, most), used: Math.min(own, most), wanted: Math.min(wanted, most) }]
     })
     return { ...report, limits }
-  }
-}
-
-function createEntry(pod: BookPod): Entry {
-  return { pod, holding: new Holding(), misses: undefined, writtenMs: Number.NEGATIVE_INFINITY, counts: [] }
-}
-
-function isSamePlace(a: BookPod, b: BookPod): boolean {
-  const [left, right] = [Object.entries(a.labels), b.labels]
-  const sameLabels = left.length === Object.keys(right).length && left.every(([key, value]) => right[key] === value)
-  return sameLabels && a.standing === b.standing && a.workload === b.workload
-}
-
-function isSilent({ misses, holding }: Entry): boolean {
-  return misses === undefined || misses >= MISSES_MAX || holding.instance === undefined
-}
-
-function memberOf({ entry, id, counts }: Place): Member {
-  const { holding, pod } = entry
-  const isLeaving = pod.standing === 'Leaving' || counts === 'No'
-  return {
-    key: pod.uid,
-    share: holding.shareOf(id),
-    bound: holding.boundOf(id),
-    wanted: counts === 'No' ? 0 : holding.wantedOf(id),
-    standing: isSilent(entry) || counts === 'Unknown' ? 'Silent' : isLeaving ? 'Leaving' : 'Live',
   }
 }

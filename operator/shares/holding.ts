@@ -7,7 +7,9 @@
 // A process that takes over from another one counts the shares that it finds as used (contract/limit-shares.ts), so between the two
 // no more is used than was granted to the first. What that may have been beyond the shares that were found is orphaned: nobody
 // counts it, and it stays until the new process has shares of its own, because others for the first may still be on their way.
-import type { LimitShares, LimitsReport } from '../../contract/limit-shares.ts'
+//
+// What a sidecar is told of budgets besides (`passed`) goes with what is granted, and has no part in all this.
+import type { LimitShares, LimitsReport, PassedMark } from '../../contract/limit-shares.ts'
 
 interface Heard {
   readonly used: number
@@ -18,6 +20,9 @@ interface Heard {
 type Amounts = ReadonlyMap<string, number>
 
 const NONE: Amounts = new Map()
+
+/** By id of the budget. */
+type Passed = ReadonlyMap<string, PassedMark>
 
 export class Holding {
   /** Which process of the pod answered last, else for which the shares were written; undefined before any. */
@@ -33,6 +38,9 @@ export class Holding {
   #before: Amounts = NONE
   #orphaned: Amounts = NONE
   #heard: ReadonlyMap<string, Heard> = new Map()
+  /** Written with the last grant, or to be written with the next one. */
+  #passed: Passed = new Map()
+  #tells: 'News' | 'Nothing' = 'Nothing'
 
   get ids(): ReadonlySet<string> {
     return new Set([this.#shares, this.#before, this.#orphaned, this.#heard].flatMap((amounts) => [...amounts.keys()]))
@@ -62,15 +70,29 @@ export class Holding {
   }
 
   /** The pod's annotation as it was found: this operator's own, an earlier one's, or one that somebody else wrote. */
-  find({ instance, version, shares, before = {} }: LimitShares): void {
+  find({ instance, version, shares, before = {}, passed = {} }: LimitShares): void {
     if (version <= this.version) return
     const ids = new Set([...this.ids, ...Object.keys(before)])
     this.#before = new Map([...ids].map((id) => [id, Math.max(this.#grantedOf(id), before[id] ?? 0)]))
     this.#shares = new Map(Object.entries(shares))
+    this.#passed = new Map(Object.entries(passed))
+    this.#tells = 'Nothing'
     this.version = version
     this.instance ??= instance
     this.#addressee = instance
     this.confirmed = 'No'
+  }
+
+  /** What its sidecar is to know of the limits that it shares. */
+  tell(passed: Passed, nowMs: number): void {
+    if (isSame(stillTrue(this.#passed, nowMs), passed)) return
+    this.#passed = passed
+    this.#tells = 'News'
+  }
+
+  /** There is something to write although no share changes. A sidecar that was granted nothing yet hears it with its first shares. */
+  get hasNews(): boolean {
+    return this.version > 0 && this.#tells === 'News'
   }
 
   /** Grants these shares, and gives what is to be written. Limits that are not named are taken away. Needs an instance. */
@@ -85,17 +107,25 @@ export class Holding {
     this.version = Math.max(this.version + 1, Math.floor(nowMs))
     this.#addressee = this.instance
     this.confirmed = 'No'
+    this.#passed = stillTrue(this.#passed, nowMs)
+    this.#tells = 'Nothing'
     return {
       ...{ instance: this.instance ?? '', version: this.version, shares: Object.fromEntries(shares) },
       ...(Object.keys(before).length > 0 && { before }),
+      ...(this.#passed.size > 0 && { passed: Object.fromEntries(this.#passed) }),
     }
   }
 
-  /** What the sidecar answered. Returns what a process that is gone may have used, once no more can come of what it was granted. */
-  hear({ instance, sharesVersion, limits }: LimitsReport): Amounts {
+  /**
+   * What the sidecar answered; of limits of which it may yet say more (`isAwaited`), what it said before stands. Returns what a process
+   * that is gone may have used, once no more can come of what it was granted.
+   */
+  hear({ instance, sharesVersion, limits }: LimitsReport, isAwaited: (id: string) => boolean): Amounts {
+    const earlier = this.instance === instance ? [...this.#heard].filter(([id]) => isAwaited(id)) : []
     if (this.instance !== undefined && this.instance !== instance) this.#takeOver(limits)
     this.instance = instance
-    this.#heard = new Map(limits.map(({ id, used, wanted }) => [id, { used, wanted: Math.max(used, wanted) }]))
+    const told = limits.map(({ id, used, wanted }): [string, Heard] => [id, { used, wanted: Math.max(used, wanted) }])
+    this.#heard = new Map([...earlier, ...told])
     const isInForce = sharesVersion === this.version && this.#addressee === instance
     this.confirmed = isInForce ? 'Yes' : 'No'
     if (!isInForce) {
@@ -126,4 +156,14 @@ export class Holding {
   #grantedOf(id: string): number {
     return Math.max(this.shareOf(id), this.#before.get(id) ?? 0)
   }
+}
+
+function stillTrue(passed: Passed, nowMs: number): Passed {
+  return new Map([...passed].filter(([, { untilMs }]) => untilMs === undefined || nowMs < untilMs))
+}
+
+function isSame(a: Passed, b: Passed): boolean {
+  const isSameMark = (mark: PassedMark, other: PassedMark | undefined): boolean =>
+    mark.percent === other?.percent && mark.untilMs === other.untilMs
+  return a.size === b.size && [...a].every(([id, mark]) => isSameMark(mark, b.get(id)))
 }

@@ -1,9 +1,7 @@
 // The ledgers of all namespaces as they are known to be written. What is about to be written counts only as far as it would be true of
 // what was there before as well: a write may fail, or be done and not be answered.
+import { UNDECLARED_MS } from './known-limits.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
-
-/** What a ledger has of limits that no document declares is kept so long: the documents may come yet. */
-const UNKNOWN_MS = 3_600_000
 
 export class Ledgers {
   readonly #ledgers = new Map<string, Ledger>()
@@ -35,8 +33,10 @@ export class Ledgers {
     return this.#ledgers.get(namespace)?.get(name)
   }
 
-  isHeld(namespace: string, name: string): boolean {
-    return this.entry(namespace, name)?.type === 'Held'
+  /** How much of it may be granted at most: 0 where it is not held. */
+  heldOf(namespace: string, name: string): number {
+    const entry = this.entry(namespace, name)
+    return entry?.type === 'Held' ? mostOf(entry) : 0
   }
 
   forget(namespace: string, name: string): void {
@@ -45,16 +45,28 @@ export class Ledgers {
     this.#ledgers.set(namespace, ledger)
   }
 
-  /** Of counts that are not known, what is to stay. */
+  /** Of counts that are not known, what is to stay: the documents may come yet. */
   unknown(namespace: string, isKnown: (name: string) => boolean, nowMs: number): [string, LedgerEntry][] {
-    const isEarly = nowMs - (this.#readMs.get(namespace) ?? nowMs) < UNKNOWN_MS
-    return [...(this.#ledgers.get(namespace) ?? [])].filter(([name]) => isEarly && !isKnown(name))
+    const isLate = nowMs - (this.#readMs.get(namespace) ?? nowMs) >= UNDECLARED_MS
+    if (isLate) return []
+    return [...(this.#ledgers.get(namespace) ?? [])].filter(([name]) => !isKnown(name))
   }
 
   /** This is about to be written. */
   expect(namespace: string, ledger: Ledger, isKnown: (name: string) => boolean): void {
-    const present = [...(this.#ledgers.get(namespace) ?? [])]
-    const stays = present.filter(([name]) => ledger.get(name)?.type === 'Held' || !isKnown(name))
+    const stays = [...(this.#ledgers.get(namespace) ?? [])].flatMap(([name, present]): [string, LedgerEntry][] => {
+      if (!isKnown(name)) return [[name, present]]
+      const next = ledger.get(name)
+      return next?.type === 'Held' ? [[name, smallerOf(present, next)]] : []
+    })
     this.#ledgers.set(namespace, new Map(stays))
   }
+}
+
+function mostOf({ most }: Extract<LedgerEntry, { type: 'Held' }>): number {
+  return most ?? Number.POSITIVE_INFINITY
+}
+
+function smallerOf(present: LedgerEntry, next: Extract<LedgerEntry, { type: 'Held' }>): LedgerEntry {
+  return present.type === 'Held' && mostOf(next) < mostOf(present) ? next : present
 }

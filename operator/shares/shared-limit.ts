@@ -1,14 +1,14 @@
-// Which limits of a document more than one pod counts together, and whose pods those are. In: a namespace's document, a pod. Out: the
-// limits that concern the pod, and the name of the count that it shares.
+// Which limits of a document pods count, which of them more than one pod counts together, and whose pods those are. In: a namespace's
+// document, a pod. Out: the limits that concern the pod, and the name of the count that it shares.
 
 import type { BudgetConfig, LimitConfig, LimitScope } from '../../contract/limit-config.ts'
 import { matchesSelector } from '../../contract/selector.ts'
 import type { SelectorConfig, SidecarConfig } from '../../contract/sidecar-config.ts'
 import { type Span, spanOf } from './span.ts'
 
-export interface SharedLimit {
+export interface CountedLimit {
   readonly id: string
-  readonly scope: Exclude<LimitScope, 'Pod'>
+  readonly scope: LimitScope
   /** Integer, in the unit of what is limited. */
   readonly limit: number
   readonly span: Span
@@ -16,18 +16,23 @@ export interface SharedLimit {
   readonly owner: string
 }
 
+/** More than one pod counts it. */
+export interface SharedLimit extends CountedLimit {
+  readonly scope: Exclude<LimitScope, 'Pod'>
+}
+
 /** Of one namespace's document. */
-export interface SharedLimits {
+export interface CountedLimits {
   readonly routes: readonly RouteLimits[]
   /** By provider id. */
-  readonly providers: ReadonlyMap<string, readonly SharedLimit[]>
+  readonly providers: ReadonlyMap<string, readonly CountedLimit[]>
   /** All of them by id. */
-  readonly byId: ReadonlyMap<string, SharedLimit>
+  readonly byId: ReadonlyMap<string, CountedLimit>
 }
 
 interface RouteLimits {
   readonly workloads: SelectorConfig
-  readonly limits: readonly SharedLimit[]
+  readonly limits: readonly CountedLimit[]
   /** Ids of the providers that its rules name. */
   readonly providers: readonly string[]
 }
@@ -39,31 +44,35 @@ export interface Sharer {
   readonly workload: string
 }
 
-export function sharedLimitsOf(config: SidecarConfig): SharedLimits {
+export function countedLimitsOf(config: SidecarConfig): CountedLimits {
   const routes = config.routes.map(({ id, workloads, limits, budgets, rules }) => ({
     workloads,
-    limits: shared(id, [...limits, ...budgets, ...rules.flatMap((rule) => [...rule.limits, ...rule.budgets])]),
+    limits: countedOf(id, [...limits, ...budgets, ...rules.flatMap((rule) => [...rule.limits, ...rule.budgets])]),
     providers: [...new Set(rules.flatMap(({ backends }) => backends.map(({ provider }) => provider)))],
   }))
-  const providers = new Map(config.providers.map(({ id, limits }) => [id, shared(id, limits)]))
+  const providers = new Map(config.providers.map(({ id, limits }) => [id, countedOf(id, limits)]))
   const all = [...routes.flatMap(({ limits }) => limits), ...[...providers.values()].flat()]
   return { routes, providers, byId: new Map(all.map((limit) => [limit.id, limit])) }
 }
 
-function shared(object: string, rows: readonly (LimitConfig | BudgetConfig)[]): SharedLimit[] {
+function countedOf(object: string, rows: readonly (LimitConfig | BudgetConfig)[]): CountedLimit[] {
   const [owner = ''] = object.split('/')
-  return rows.flatMap((row) => {
+  return rows.map((row) => {
     const { id, scope } = row
     const limit = 'limit' in row ? row.limit : row.amountPicoUsd
-    return scope === 'Pod' ? [] : [{ id, scope, limit, span: spanOf(row), owner }]
+    return { id, scope, limit, span: spanOf(row), owner }
   })
+}
+
+export function isShared(limit: CountedLimit): limit is SharedLimit {
+  return limit.scope !== 'Pod'
 }
 
 /** A pod that no route selects may use every provider of the document. */
 export function limitsFor(
-  { routes, providers }: SharedLimits,
+  { routes, providers }: CountedLimits,
   labels: Readonly<Record<string, string>>,
-): SharedLimit[] {
+): CountedLimit[] {
   const selected = routes.filter(({ workloads }) => matchesSelector(workloads, labels))
   const used = selected.length === 0 ? [...providers.keys()] : new Set(selected.flatMap((route) => route.providers))
   return [

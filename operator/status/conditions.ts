@@ -19,6 +19,12 @@ export interface Outcome {
   message: string
 }
 
+/** What compile says of one object. */
+export interface Told {
+  problems: readonly Problem[]
+  warnings: readonly Problem[]
+}
+
 /** Of metav1.Condition, in code points. */
 const MESSAGE_LENGTH_MAX = 32768
 
@@ -30,17 +36,18 @@ const SOUND: Readonly<Record<ConditionType, (counts: SidecarCounts) => Outcome>>
 }
 
 /**
- * All three, in the order of CONDITION_TYPES. `problems` are the object's own. A condition that keeps its status keeps its
+ * All three, in the order of CONDITION_TYPES. `told` is the object's own; a warning changes no more than the message of a condition that
+ * is True. A condition that keeps its status keeps its
  * lastTransitionTime; otherwise that is `now`.
  */
 export function conditionsOf(
   { metadata, status: before }: LLMProvider | LLMRoute,
-  problems: readonly Problem[],
+  told: Told,
   counts: SidecarCounts,
   now: string,
 ): Condition[] {
   return (Object.keys(CONDITION_TYPES) as ConditionType[]).map((type) => {
-    const { status, reason, message } = outcomeOf(type, problems, counts)
+    const { status, reason, message } = outcomeOf(type, told, counts)
     const previous = before?.conditions?.find((condition) => condition.type === type)
     return {
       type,
@@ -54,11 +61,19 @@ export function conditionsOf(
 }
 
 /** The first problem of the condition gives its reason: problems come in the order of the object's fields. */
-function outcomeOf(type: ConditionType, problems: readonly Problem[], counts: SidecarCounts): Outcome {
+function outcomeOf(type: ConditionType, { problems, warnings }: Told, counts: SidecarCounts): Outcome {
+  const wrong = summaryOf(problems, type)
+  if (wrong !== undefined) return { status: 'False', ...wrong }
+  const sound = SOUND[type](counts)
+  const doubtful = summaryOf(warnings, type)
+  return doubtful === undefined ? sound : { ...sound, message: `${sound.message}, but ${doubtful.message}` }
+}
+
+function summaryOf(problems: readonly Problem[], type: ConditionType): Pick<Outcome, 'reason' | 'message'> | undefined {
   const [first, ...others] = problems.filter((problem) => conditionOf(problem) === type)
-  if (first === undefined) return SOUND[type](counts)
+  if (first === undefined) return undefined
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`
-  return { status: 'False', reason: first.reason, message: `${first.field}: ${first.message}${more}` }
+  return { reason: first.reason, message: `${first.field}: ${first.message}${more}` }
 }
 
 function bounded(message: string): string {

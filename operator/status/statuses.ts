@@ -26,6 +26,8 @@ export interface StatusInputs {
   snapshot: Pick<Snapshot, 'providers' | 'routes'>
   /** Those of the namespace's document; of other objects than the namespace's own they are passed over. */
   problems: readonly Problem[]
+  /** As `problems`. */
+  warnings: readonly Problem[]
   /** Asked once for each object of the namespace. */
   sidecarsOf(object: ObjectReference): SidecarCounts
   /** What its status is to show of limits and budgets; undefined: not known, and what stands there stays. */
@@ -42,12 +44,14 @@ export type StatusUpdate =
   | { object: LLMRoute; status: LLMRouteStatus }
 
 /** In the order of the snapshot, providers first. */
-export function statusesOf({ namespace, snapshot, problems, sidecarsOf, usesOf, now }: StatusInputs): StatusUpdate[] {
+export function statusesOf(inputs: StatusInputs): StatusUpdate[] {
+  const { namespace, snapshot, sidecarsOf, usesOf, now } = inputs
   const nowSeconds = now.replace(/\.\d+/, '')
   const commonOf = (object: LLMProvider | LLMRoute) => {
     const reference = referenceTo(object)
     const counts = sidecarsOf(reference)
-    const own = problems.filter((problem) => isSame(problem.object, reference))
+    const isOwn = (problem: Problem) => isSame(problem.object, reference)
+    const own = { problems: inputs.problems.filter(isOwn), warnings: inputs.warnings.filter(isOwn) }
     return {
       sidecars: sidecarsStatus(counts),
       conditions: conditionsOf(object, own, counts, nowSeconds),

@@ -1,6 +1,6 @@
 // Limits and budgets as their object's status shows them. In: the object, with its rows as their owner wrote them, and what is used.
 // Out: entries in the order of the object's fields; of more than there is room for, those that are used most. Rows of which no use is
-// known (each pod counts them by itself, or they cannot be read) have none.
+// known (they cannot be read) have none.
 import { providerOwner, routeOwner } from '../../contract/limit-identity.ts'
 import type { LLMProvider } from '../api/llm-provider.ts'
 import type {

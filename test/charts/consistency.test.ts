@@ -4,6 +4,7 @@ import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
+import { MOUNT_PATH, STORE_URL_FILE } from '../../contract/names.ts'
 import { OWN_VARIABLES } from '../../operator/inject/settings.ts'
 import { OPERATOR_FLAGS } from '../../operator/settings.ts'
 import { renderTemplate } from '../../scripts/copy-crds.ts'
@@ -80,6 +81,10 @@ describe('environment variables', () => {
     )
     expect(set.filter((name) => !known.includes(name) || OWN_VARIABLES.includes(name))).toEqual([])
     expect(set.length).toBeGreaterThan(0)
+  })
+
+  test('of the store names the file that the operator publishes', () => {
+    expect(read(`${CHART}/templates/_injection.tpl`)).toContain(`\nfile:${MOUNT_PATH}/${STORE_URL_FILE}\n`)
   })
 
   test('that injection sets itself are refused among the values', () => {

@@ -46,7 +46,17 @@ describeWithHelm('values', () => {
   refuses('injection.answersMax=1GB', "at '/injection/answersMax': '1GB' does not match pattern")
   refuses('store.url=localhost:6379', "at '/store/url': 'localhost:6379' does not match pattern")
   refuses('store.onFailure=Deny', "at '/store/onFailure': value must be one of 'local-share', 'allow', 'deny'")
-  refuses('injection.env.OUTRIGGER_STORE=redis://r', 'injection.env.OUTRIGGER_STORE: set store.url instead')
+  refuses(
+    'injection.env.OUTRIGGER_STORE=redis://r',
+    'injection.env.OUTRIGGER_STORE: set store.existingSecret or store.url instead',
+  )
+  refuses('store.existingSecret=redis', "at '/store/existingSecret': got string, want object")
+  refuses('store.existingSecret.name=Redis', "at '/store/existingSecret/name': 'Redis' does not match pattern")
+  refuses('store.existingSecret.key=', "at '/store/existingSecret/key': '' does not match pattern")
+  refuses(
+    'store.url=redis://r,store.existingSecret.name=redis',
+    'store.existingSecret.name: store.url is set too; keep one',
+  )
   refuses(
     'injection.resources.limits.memory=lots',
     "at '/injection/resources/limits/memory': 'lots' does not match pattern",
@@ -121,6 +131,22 @@ describeWithHelm('charts', () => {
       Array.from({ length: SHARDS_MAX }, (_, shard) => shardConfigMap(shard)),
       [LIMITS_CONFIG_MAP],
     ])
+  })
+})
+
+describeWithHelm('the right to read the Secret of the store', () => {
+  test.each([
+    ['is given by name where no other rule gives it', ['ai', 'shop'], [['redis', ['get']]]],
+    ['comes with those of the namespaces that are watched', ['ai', 'outrigger'], []],
+    ['comes with those of all namespaces', [], []],
+  ])('%s', async (_name, watched, expected) => {
+    const values = ['--set', 'injection.mode=Off,store.existingSecret.name=redis']
+    const { stdout } = await template([...values, '--set-json', `watchNamespaces=${JSON.stringify(watched)}`])
+    const role = parse(parseManifests(stdout).get('Role outrigger/outrigger-own') ?? '') as { rules: Rule[] }
+    const reads = role.rules.filter(({ resources }) => resources.includes('secrets'))
+    expect(reads.flatMap(({ resourceNames, verbs }) => (resourceNames ?? ['*']).map((name) => [name, verbs]))).toEqual(
+      expected,
+    )
   })
 })
 

@@ -17,12 +17,18 @@ const REPORT: LimitsReport = {
   limits: [{ id: 'route:shop/chat//rpm', share: 10, used: 4, wanted: 12 }],
 }
 
-test.each<LimitShares>([SHARES, { ...SHARES, before: { 'route:shop/chat//rpm': 20 } }])(
-  'reads shares: %j',
-  (shares) => {
-    expect(parseLimitShares(JSON.stringify(shares))).toEqual({ shares })
-  },
-)
+test.each<LimitShares>([
+  SHARES,
+  { ...SHARES, before: { 'route:shop/chat//rpm': 20 } },
+  { ...SHARES, passed: { 'route:shop/chat//month': { percent: 80, untilMs: 1_796_079_600_000 } } },
+  { ...SHARES, passed: { 'route:shop/chat//day': { percent: 95 } } },
+])('reads shares: %j', (shares) => {
+  expect(parseLimitShares(JSON.stringify(shares))).toEqual({ shares })
+})
+
+test('what a newer operator says besides is left out', () => {
+  expect(parseLimitShares(JSON.stringify({ ...SHARES, more: 1 }))).toEqual({ shares: SHARES })
+})
 
 test.each(['', ' \n'])('an annotation that is not there, or empty, grants nothing: %j', (text) => {
   expect(parseLimitShares(text)).toEqual({ shares: undefined })
@@ -35,7 +41,8 @@ test.each<[change: object, problem: string]>([
   [{ shares: { rpm: -1 } }, 'shares["rpm"]: expected an integer ≥ 0'],
   [{ shares: { rpm: 0.5 } }, 'shares["rpm"]: expected an integer ≥ 0'],
   [{ before: { rpm: null } }, 'before["rpm"]: expected an integer ≥ 0'],
-  [{ more: 1 }, 'more: unknown field'],
+  [{ passed: { month: { percent: 100 } } }, 'passed["month"].percent: expected an integer ≤ 99'],
+  [{ passed: { month: { untilMs: 1 } } }, 'passed["month"].percent: missing'],
 ])('names the field that is wrong: %j', (change, problem) => {
   expect(parseLimitShares(JSON.stringify({ ...SHARES, ...change }))).toEqual({ problems: [problem] })
 })
@@ -44,16 +51,18 @@ test.each(['{', '[]', '3', 'null'])('says that %j is no shares', (text) => {
   expect(parseLimitShares(text)).toEqual({ problems: [expect.stringMatching(/^(not JSON|expected an object)/)] })
 })
 
-test.each<LimitsReport>([REPORT, { ...REPORT, sharesVersion: 3, limits: [] }])(
-  'reads what a sidecar says: %j',
-  (report) => {
-    expect(parseLimitsReport(JSON.stringify(report))).toEqual({ report })
-  },
-)
+test.each<LimitsReport>([
+  REPORT,
+  { ...REPORT, sharesVersion: 3, limits: [] },
+  { ...REPORT, store: 'Up' },
+  { ...REPORT, store: 'Away' },
+])('reads what a sidecar says: %j', (report) => {
+  expect(parseLimitsReport(JSON.stringify(report))).toEqual({ report })
+})
 
 test('what a sidecar says besides is left out, and estimates are rounded up', () => {
   const [limit] = REPORT.limits
-  const more = { ...REPORT, limits: [{ ...limit, wanted: 12.1, more: 1 }], rows: [{ id: 'a' }] }
+  const more = { ...REPORT, limits: [{ ...limit, wanted: 12.1, more: 1 }], rows: [{ id: 'a' }], store: 'Slow' }
   expect(parseLimitsReport(JSON.stringify(more))).toEqual({ report: { ...REPORT, limits: [{ ...limit, wanted: 13 }] } })
 })
 

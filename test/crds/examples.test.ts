@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { parseAllDocuments } from 'yaml'
+import { compileObjects } from '../../cli/file-mode.ts'
 import { loadFiles } from '../../cli/files/load.ts'
 import { formatProblem } from '../../cli/files/problem.ts'
 import { CRDS } from './custom-resource-definitions.ts'
@@ -30,6 +31,19 @@ test.each(files)('%s loads without problem or warning, and says what it shows', 
   expect([...problems, ...warnings].map(formatProblem)).toEqual([])
   expect(objects.providers.length + objects.routes.length).toBeGreaterThan(0)
   expect(readFileSync(join(EXAMPLES, file), 'utf8')).toMatch(/^# .*\n# .*\n[^#]/)
+})
+
+// Together, since some use the Secret of quick-start.yaml.
+test('all of them compile, without problem or warning', async () => {
+  const options = { allowLoopback: 'Refuse', defaultNamespace: 'default' } as const
+  const { objects } = await loadFiles([EXAMPLES], ENVIRONMENT, options)
+  const namespaces = new Set(objects.routes.map(({ metadata }) => metadata.namespace))
+  const told = [...namespaces].map((namespace) => {
+    const { problems, warnings } = compileObjects(objects, namespace)
+    return { namespace, told: [...problems, ...warnings] }
+  })
+  expect(told).toEqual([...namespaces].map((namespace) => ({ namespace, told: [] })))
+  expect(namespaces.size).toBeGreaterThan(1)
 })
 
 // kubectl and Helm read 1.1, where a bare `on` is true; file mode reads 1.2.

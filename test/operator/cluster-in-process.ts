@@ -34,6 +34,7 @@ export interface StartedReplica {
 export interface ReplicaChange {
   namespaces?: string[]
   nudgePodsMax?: number
+  storeSecret?: { name: string; key: string }
   /** Stands between it and the API server. */
   between?(client: KubeClient): KubeClient
 }
@@ -70,7 +71,7 @@ export function createClusterInProcess(options: ClusterOptions = {}): ClusterInP
 
   function replica(
     name: string,
-    { namespaces = [], nudgePodsMax = 1000, between }: ReplicaChange = {},
+    { namespaces = [], nudgePodsMax = 1000, storeSecret, between }: ReplicaChange = {},
   ): StartedReplica {
     const log = recordedLog()
     const direct = createFakeClient({ core, startTimer, now })
@@ -83,7 +84,10 @@ export function createClusterInProcess(options: ClusterOptions = {}): ClusterInP
     })
     const own = startReplica({
       ...{ client: line.client, log, metrics, random, asker: node, sidecarImage: IMAGE, onLeading: () => {} },
-      settings: { namespace: 'outrigger', podName: name, watchNamespaces: namespaces, nudgeRate: 100, nudgePodsMax },
+      settings: {
+        ...{ namespace: 'outrigger', podName: name, watchNamespaces: namespaces },
+        ...{ storeSecret, nudgeRate: 100, nudgePodsMax },
+      },
       clock: { now, uptime, startTimer },
     })
     const it = {

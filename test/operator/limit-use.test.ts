@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
+import { type LimitShares, parseLimitShares, SHARES_ANNOTATION } from '../../contract/limit-shares.ts'
 import type { LLMProviderStatus } from '../../operator/api/llm-provider.ts'
 import type { LLMRoute, LLMRouteBudget, LLMRouteLimit, LLMRouteStatus } from '../../operator/api/llm-route.ts'
 import { type StartedReplica, secret } from './cluster-in-process.ts'
@@ -21,9 +22,9 @@ const MONTH: LLMRouteBudget = {
 const [RPM_ID, TPM_ID] = ['route:shop/chat/all/rpm', 'provider:ai/openai/tpm']
 const MONTH_ID = 'route:shop/chat//month'
 
-function limitedRoute(): LLMRoute {
+function limitedRoute(budget = MONTH): LLMRoute {
   const it = route('shop/chat', 'ai/openai', undefined, { limits: [RPM] })
-  it.spec.budgets = [MONTH]
+  it.spec.budgets = [budget]
   return it
 }
 
@@ -44,6 +45,12 @@ function use(id: string, used: Record<string, number>): void {
     const [namespace = '', name = ''] = pod.split('/')
     cluster().node.sidecar(namespace, name)?.counts.set(id, { used: amount, wanted: amount })
   }
+}
+
+/** As a pod of namespace shop is told. */
+function passedBy(name: string): LimitShares['passed'] {
+  const parsed = parseLimitShares(find('Pod', `shop/${name}`)?.metadata.annotations?.[SHARES_ANNOTATION] ?? '')
+  return 'shares' in parsed ? parsed.shares?.passed : undefined
 }
 
 function routeStatus(): LLMRouteStatus {
@@ -77,6 +84,41 @@ test('a status shows what all pods use together, and of a limit per workload the
   expect((find('LLMProvider', 'ai/openai')?.status as LLMProviderStatus | undefined)?.limits).toEqual([
     { name: 'tpm', what: 'Tokens', limit: '1000000', used: '120000', percent: 12, window: '10m' },
   ])
+})
+
+test('of a limit per pod a status shows the fullest pod, also where no pods share anything', async () => {
+  openCluster()
+  const own: LLMRouteLimit = { ...RPM, name: 'own', limit: 60, per: ['Pod'] }
+  applyAll(secret('ai/keys', { 'api-key': KEY }), provider('ai/openai'))
+  applyAll(route('shop/chat', 'ai/openai', undefined, { limits: [own] }))
+  cluster().replica('one')
+  for (const name of ['a', 'b']) cluster().node.run('shop', name)
+  await cluster().advance(30_000)
+  use('route:shop/chat/all/own', { 'shop/a': 12, 'shop/b': 45 })
+  await cluster().advance(80_000)
+  const entry = { name: 'own', rule: 'all', what: 'Requests', limit: '60', window: '10m' }
+  expect(routeStatus().limits).toEqual([{ ...entry, used: '45', percent: 75 }])
+  cluster().node.remove('shop', 'b')
+  await cluster().advance(80_000)
+  expect(routeStatus().limits).toEqual([{ ...entry, used: '12', percent: 20 }])
+})
+
+test('each pod is told which mark of a budget all together have passed, and until when', async () => {
+  await open()
+  use(MONTH_ID, { 'shop/a': 390 * USD, 'shop/b': 9 * USD })
+  await cluster().advance(20_000)
+  expect([passedBy('a'), passedBy('b')]).toEqual([undefined, undefined])
+  use(MONTH_ID, { 'shop/b': 10 * USD })
+  await cluster().advance(20_000)
+  const mark = { percent: 80, untilMs: Date.parse('2026-11-30T23:00:00Z') }
+  expect([passedBy('a'), passedBy('b')]).toEqual([{ [MONTH_ID]: mark }, { [MONTH_ID]: mark }])
+  // Whoever comes later hears it with its first share.
+  cluster().node.run('shop', 'd')
+  await cluster().advance(20_000)
+  expect(passedBy('d')).toEqual({ [MONTH_ID]: mark })
+  applyAll(limitedRoute({ ...MONTH, amount: '5000' }))
+  await cluster().advance(90_000)
+  expect([passedBy('a'), passedBy('b'), passedBy('d')]).toEqual([undefined, undefined, undefined])
 })
 
 test('a status is written once a minute at most, however fast the use changes, and nothing else of it changes', async () => {

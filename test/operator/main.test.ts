@@ -92,6 +92,17 @@ test('publishes, asks the sidecars, and says what it found', async () => {
   expect(lease.holderIdentity ?? '').toBe('')
 })
 
+test('is ready without the Secret of the store, and says on a page that it is not there', async () => {
+  const fake = await apiserver()
+  const started = await operator(settings(fake.kubeconfig, { storeSecret: { name: 'redis', key: 'url' } }))
+  await eventually(async () => (await probe(started, 'readyz')) === 200)
+  const health = await fetch(`http://127.0.0.1:${started.adminPort}/health`)
+  expect(await health.json()).toMatchObject({
+    status: 'degraded',
+    degraded: ['store.existingSecret.name: Secret outrigger/redis does not exist; create it in namespace outrigger'],
+  })
+})
+
 test('is alive and not ready while the API server does not answer, and can be stopped', async () => {
   const fake = await apiserver()
   fake.faults.set({ hang: 1 })

@@ -315,6 +315,7 @@ function statuses({ store, node }: ClusterInProcess, { snapshot, compiled }: Tru
     namespace: ns,
     snapshot,
     problems: compiled.get(ns)?.problems ?? [],
+    warnings: compiled.get(ns)?.warnings ?? [],
     sidecarsOf: (object) =>
       counts.map((each) => each.get(objectKey(object))).reduce(addCounts, addCounts()) ?? addCounts(),
     usesOf: () => undefined,

@@ -1,5 +1,5 @@
-// A replica of the operator as it runs in a cluster, from the watches to the statuses: against an API server, kubelets and
-// sidecars in this process, in virtual time. What is published is read by the sidecar's own code.
+// What a replica of the operator publishes, and when, in a cluster that is in this process. What is published is read by the sidecar's
+// own code.
 import { describe, expect, test } from '@jest/globals'
 import { publishedDocument } from '../support/fake-node.ts'
 import { apply, type ReplicaChange, secret, statusOf } from './cluster-in-process.ts'

@@ -1,5 +1,4 @@
-// A replica of the operator as it runs in a cluster, from the watches to the statuses: against an API server, kubelets and
-// sidecars in this process, in virtual time. What is published is read by the sidecar's own code.
+// Replicas of the operator that start, lead, end and lose touch, in a cluster that is in this process.
 import { describe, expect, test } from '@jest/globals'
 import { apply, finished, namespace, placeOf, type ReplicaChange, secret, statusOf } from './cluster-in-process.ts'
 import {

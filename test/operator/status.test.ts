@@ -1,5 +1,4 @@
-// A replica of the operator as it runs in a cluster, from the watches to the statuses: against an API server, kubelets and
-// sidecars in this process, in virtual time. What is published is read by the sidecar's own code.
+// What a replica of the operator tells in statuses, in a cluster that is in this process.
 import { describe, expect, test } from '@jest/globals'
 import type { LLMProviderSpec } from '../../operator/api/llm-provider.ts'
 import { llmRoute, ruleTo } from '../support/resources.ts'

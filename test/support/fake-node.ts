@@ -135,7 +135,11 @@ export function createFakeNode({ store, random, startTimer, staleReads = 0 }: Fa
 
   /** Whom shares are granted to: this process and no other. */
   function newProcess(): Pick<Running, 'counts' | 'shares' | 'sharing'> {
-    return { counts: new Map(), shares: {}, sharing: new Shares('Assigned', `process-${++processes}`, 0) }
+    return {
+      counts: new Map(),
+      shares: {},
+      sharing: new Shares('Assigned', `process-${++processes}`, 0, (nowMs) => nowMs),
+    }
   }
 
   async function adopt(sidecar: Running): Promise<void> {

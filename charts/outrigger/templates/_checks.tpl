@@ -11,12 +11,15 @@ Mistakes that values.schema.json cannot see, or cannot say in words. Included by
 {{- if and (eq .Values.injection.mode "Policy") (semverCompare "<1.36.0-0" .Capabilities.KubeVersion.Version) -}}
 {{- fail (printf "injection.mode: Policy needs Kubernetes 1.36 or later, for MutatingAdmissionPolicy; this is %s" .Capabilities.KubeVersion.Version) -}}
 {{- end -}}
+{{- if and .Values.store.url .Values.store.existingSecret.name -}}
+{{- fail (printf "store.existingSecret.name: store.url is set too; keep one, and put the URL into Secret %s if it holds a password" .Values.store.existingSecret.name) -}}
+{{- end -}}
 {{- $values := dict
   "OUTRIGGER_LOG_LEVEL" "injection.logLevel"
   "OUTRIGGER_DRAIN_TIMEOUT" "injection.drainTimeout"
   "OUTRIGGER_BODY_TOTAL_MAX" "injection.bodyTotalMax"
   "OUTRIGGER_ANSWERS_MAX" "injection.answersMax"
-  "OUTRIGGER_STORE" "store.url"
+  "OUTRIGGER_STORE" "store.existingSecret or store.url"
   "OUTRIGGER_STORE_TIMEOUT" "store.timeout"
   "OUTRIGGER_ON_STORE_FAILURE" "store.onFailure"
 -}}

@@ -22,6 +22,15 @@ field of injection.image that is set replaces the operator's, and tag and digest
 {{- include "outrigger.imageReference" (dict "image" $image "appVersion" .Chart.AppVersion) -}}
 {{- end -}}
 
+{{- /* What sidecars are told of the store: its URL, or the file that the operator brings it in. Empty: there is none. */}}
+{{- define "outrigger.injection.store" -}}
+{{- if .Values.store.existingSecret.name -}}
+file:/etc/outrigger/store-url
+{{- else -}}
+{{- .Values.store.url -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* The settings that the operator reads, as JSON. Environment variables are in the order of their names. */}}
 {{- define "outrigger.injection.settings" -}}
 {{- $image := include "outrigger.injection.imageFields" . | fromJson -}}
@@ -32,7 +41,7 @@ field of injection.image that is set replaces the operator's, and tag and digest
   "OUTRIGGER_BODY_TOTAL_MAX" $injection.bodyTotalMax
   "OUTRIGGER_ANSWERS_MAX" $injection.answersMax
 ) $injection.env -}}
-{{- with .Values.store.url -}}
+{{- with include "outrigger.injection.store" . -}}
 {{- $variables = merge (dict
   "OUTRIGGER_STORE" .
   "OUTRIGGER_STORE_TIMEOUT" $.Values.store.timeout

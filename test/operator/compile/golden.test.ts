@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
 import { type LoadResult, parseFiles } from '../../../cli/files/parse.ts'
 import { parseSidecarConfig } from '../../../contract/parse.ts'
+import type { Problem } from '../../../operator/api/problem.ts'
 import { type Compiled, compile } from '../../../operator/compile/compile.ts'
 import { resolve } from '../../../operator/resolve/resolve.ts'
 import type { Snapshot } from '../../../operator/resolve/snapshot.ts'
@@ -63,13 +64,14 @@ function snapshotOf({ objects }: LoadResult): Snapshot {
 }
 
 /** With the line that a user would be shown for each problem. */
-function render({ problems, ...rest }: Compiled, { locate }: LoadResult): string {
-  const located = problems.map(({ object: { kind, namespace, name }, ...flaw }) => ({
+function render({ problems, warnings, ...rest }: Compiled, { locate }: LoadResult): string {
+  const located = ({ object: { kind, namespace, name }, ...flaw }: Problem) => ({
     object: `${kind} ${namespace}/${name}`,
     ...flaw,
     line: locate(kind, namespace, name, flaw.field)?.line ?? 'nowhere',
-  }))
-  return stringify({ ...rest, problems: located }, { lineWidth: 0, aliasDuplicateObjects: false })
+  })
+  const told = { problems: problems.map(located), ...(warnings.length > 0 && { warnings: warnings.map(located) }) }
+  return stringify({ ...rest, ...told }, { lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 function filesNamedBy({ config }: Compiled): string[] {

@@ -33,7 +33,7 @@ describeWithHelm("the policy's literals", () => {
 })
 
 async function render(): Promise<{ policy: Policy; settings: InjectionSettings }> {
-  const { stdout, stderr } = await template(['--set', 'injection.mode=Policy'])
+  const { stdout, stderr } = await template(['--set', 'injection.mode=Policy,store.existingSecret.name=redis'])
   const objects = parseAllDocuments(stdout).map(
     (document) => document.toJS() as Policy & { data?: Record<string, string> },
   )

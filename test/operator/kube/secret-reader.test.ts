@@ -5,6 +5,8 @@ import { recordedLog } from '../../support/recorded-log.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 
 const KEY = 'ai/keys'
+/** In a namespace of which the watch does not tell. */
+const UNWATCHED = 'outrigger/redis'
 
 /** A Secret's version and value on the server; a number: the status of the refusal. */
 type Stored = { version: string; value: string } | number
@@ -31,6 +33,7 @@ function start() {
   }
   const reader = new SecretReader({
     ...{ client, log, versionOf: (key) => versions.get(key), onChange: (key) => changes.push(key) },
+    isWatched: (key) => key !== UNWATCHED,
     clock: { now: clock.now, uptime: clock.now, startTimer: clock.startTimer },
   })
   return {
@@ -154,6 +157,26 @@ test('tells once a minute, by the Secret’s name, that it may not read it', asy
   expect(it.log.lines.map(({ level, fields }) => [level, fields.object])).toEqual(
     Array.from({ length: 3 }, () => ['error', 'Secret ai/keys']),
   )
+})
+
+test('looks every few seconds for what the watch does not tell of, whether it is there or not', async () => {
+  const it = start()
+  it.reader.want(new Set([UNWATCHED]))
+  await it.clock.advance(60_000)
+  expect([it.reader.isSettled, it.requests()]).toEqual([true, 13])
+  for (const [version, value] of [
+    ['1', 'a'],
+    ['2', 'b'],
+  ] as const) {
+    it.stored.set(UNWATCHED, { version, value })
+    await it.clock.advance(5_000)
+    expect(it.value()).toBe(value)
+  }
+  it.stored.delete(UNWATCHED)
+  await it.clock.advance(5_000)
+  expect([it.value(), it.changes.length]).toEqual([undefined, 3])
+  await it.reader.close()
+  expect(it.clock.pending).toBe(0)
 })
 
 test('lets go of whoever waits when it is closed', async () => {

@@ -1,10 +1,11 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { type Stores, startStores } from '../../../operator/kube/stores.ts'
+import type { SecretKeyReference } from '../../../operator/resolve/inputs.ts'
 import { createFakeClient } from '../../support/fake-apiserver-client.ts'
 import { createFakeCore, type FakeCore } from '../../support/fake-apiserver-core.ts'
 import type { Body } from '../../support/fake-apiserver-store.ts'
 import { seeded } from '../../support/random.ts'
-import { recordedLog } from '../../support/recorded-log.ts'
+import { type RecordedLog, recordedLog } from '../../support/recorded-log.ts'
 import { llmProvider, llmRoute } from '../../support/resources.ts'
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts'
 import { apply, namespace, placeOf, secret } from '../cluster-in-process.ts'
@@ -17,19 +18,25 @@ interface Started {
   stores: Stores
   clock: VirtualClock
   core: FakeCore
+  log: RecordedLog
   affected: string[]
   own: string[]
   /** Answers to reads of Secrets wait until then. */
   releaseSecrets(): void
 }
 
-function open(objects: readonly Parameters<typeof apply>[1][], namespaces: string[] = []): Started {
+function open(
+  objects: readonly Parameters<typeof apply>[1][],
+  namespaces: string[] = [],
+  storeURL?: SecretKeyReference,
+): Started {
   const clock = createVirtualClock()
   const { now, startTimer } = clock
   const core = createFakeCore({ random: seeded(1), startTimer, now })
   for (const object of objects) apply(core.store, object)
   const client = createFakeClient({ core, startTimer, now })
   const [affected, own]: [string[], string[]] = [[], []]
+  const log = recordedLog()
   const secretsMayBeRead = Promise.withResolvers<void>()
   const stores = startStores({
     client: {
@@ -39,7 +46,7 @@ function open(objects: readonly Parameters<typeof apply>[1][], namespaces: strin
         return client.request<Answer>(request, signal)
       },
     },
-    ...{ namespaces, random: seeded(1), log: recordedLog(), clock: { now, uptime: now, startTimer } },
+    ...{ namespaces, storeURL, random: seeded(1), log, clock: { now, uptime: now, startTimer } },
     onAffected: (name) => affected.push(name),
     onPod: () => {},
     onOwnObject: (kind, { key }) => own.push(`${kind} ${key}`),
@@ -51,7 +58,7 @@ function open(objects: readonly Parameters<typeof apply>[1][], namespaces: strin
     await clock.advance(0)
     expect(clock.pending).toBe(0)
   }
-  return { stores, clock, core, affected, own, releaseSecrets: () => secretsMayBeRead.resolve() }
+  return { stores, clock, core, log, affected, own, releaseSecrets: () => secretsMayBeRead.resolve() }
 }
 
 function provider(id: string) {
@@ -135,6 +142,52 @@ test('a list of a thousand providers is gone through once', async () => {
   it.releaseSecrets()
   await it.clock.advance(1_000)
   expect(it.affected.length).toBeLessThan(1_100)
+})
+
+test('knows the store as long as its Secret has the key', async () => {
+  const reference = { namespace: 'outrigger', name: 'redis', key: 'url' }
+  const it = open([namespace('ai'), namespace('outrigger'), provider('ai/openai')], [], reference)
+  it.releaseSecrets()
+  await it.clock.advance(1_000)
+  expect([it.stores.snapshot().store, it.stores.storeProblem()]).toEqual([
+    undefined,
+    'store.existingSecret.name: Secret outrigger/redis does not exist; create it in namespace outrigger',
+  ])
+  for (const url of ['redis://a', 'redis://b']) {
+    it.affected.length = 0
+    apply(it.core.store, secret('outrigger/redis', { url }))
+    await it.clock.advance(1_000)
+    const { store, secretValue } = it.stores.snapshot()
+    expect(store).toEqual({ url: { ...reference, version: expect.stringMatching(/^\d+$/) } })
+    expect(store && secretValue(store.url)?.reveal()).toBe(url)
+    expect(it.affected).toContain('ai')
+  }
+  it.core.store.delete(placeOf('Secret', 'outrigger/redis'))
+  await it.clock.advance(1_000)
+  expect([it.stores.snapshot().store, it.stores.snapshot().secretValue(reference)]).toEqual([undefined, undefined])
+  expect(it.log.lines.map(({ level }) => level)).toEqual(['error', 'info', 'error'])
+})
+
+test('knows which of the keys for TLS the Secret of the store has', async () => {
+  const reference = { namespace: 'outrigger', name: 'redis', key: 'url' }
+  const it = open([namespace('outrigger')], [], reference)
+  it.releaseSecrets()
+  const partsBy: [parts: string[], data: Record<string, string>][] = [
+    [['url', 'ca', 'certificate', 'key'], { url: 'rediss://a', 'ca.crt': 'a', 'tls.crt': 'b', 'tls.key': 'c' }],
+    [['url', 'ca'], { url: 'rediss://a', 'ca.crt': 'a', 'tls.pem': 'b' }],
+    [['url', 'key'], { url: 'rediss://a', 'tls.key': 'c' }],
+    [[], { 'ca.crt': 'a' }],
+  ]
+  for (const [parts, data] of partsBy) {
+    apply(it.core.store, secret('outrigger/redis', data))
+    await it.clock.advance(1_000)
+    const { store, secretValue } = it.stores.snapshot()
+    expect(Object.keys(store ?? {})).toEqual(parts)
+    for (const found of Object.values<SecretKeyReference>({ ...store })) {
+      expect(found).toEqual({ ...reference, key: found.key, version: expect.any(String) })
+      expect(secretValue(found)?.reveal()).toBe(data[found.key])
+    }
+  }
 })
 
 test('knows its own objects from those that only have their names', async () => {

@@ -73,6 +73,23 @@ test('a document without credentials needs no Secret', () => {
   ])
 })
 
+test('the URL of the store lies beside them, and the version of its Secret tells one value from another', () => {
+  const hashes = ['1', '2'].map((version) => {
+    const secret = { namespace: 'outrigger', name: 'redis', key: 'url', version }
+    const objects = rendered({
+      config: SMALL.config,
+      credentials: [...SMALL.credentials, { file: 'store-url', secret }],
+      values: new Map([...SMALL.values, ['store-url', new SecretValue('redis://:hunter2@redis')]]),
+    })
+    expect(objects.secret?.metadata.annotations).toEqual({ 'outrigger.dev/store-version': version })
+    expect(objects.secret && secretBody(objects.secret).data['store-url']).toBe(
+      Buffer.from('redis://:hunter2@redis').toString('base64'),
+    )
+    return objects.hash
+  })
+  expect(new Set([...hashes, rendered(SMALL).hash]).size).toBe(3)
+})
+
 test('a credential whose value is not there any more keeps the whole from being published', () => {
   expect(renderObjects('shop', SMALL, new Map([...SMALL.values].slice(1)))).toEqual({
     missing: ['ai.openai.key-0.4711'],

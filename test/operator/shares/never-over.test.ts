@@ -1,5 +1,6 @@
 // The promise of shares, tried with everything going wrong: whatever pods, sidecars, the kubelet, the API server and the operator do or
-// fail to do, all sidecars together never use more than the limit. SHARES=NUMBER for more runs.
+// fail to do, all sidecars together never use more than the limit. Where it is made larger and smaller by turns, that is the largest
+// one that there has been. SHARES=NUMBER for more runs.
 import { expect, test } from '@jest/globals'
 import type { Span } from '../../../operator/shares/span.ts'
 import { pick, seeded } from '../../support/random.ts'

@@ -6,12 +6,13 @@
 import type { LimitShares, LimitsReport } from '../../../contract/limit-shares.ts'
 import { ShareBook } from '../../../operator/shares/book.ts'
 import { type Ledger, parseLedger, renderLedger } from '../../../operator/shares/ledger.ts'
-import type { SharedLimit, SharedLimits } from '../../../operator/shares/shared-limit.ts'
+import type { CountedLimits, SharedLimit } from '../../../operator/shares/shared-limit.ts'
 import type { Span } from '../../../operator/shares/span.ts'
 import { below, pick, type Random } from '../../support/random.ts'
 
 const HOUR_MS = 3_600_000
 const ID = 'route:shop/chat//limit'
+const COUNT = `${ID} shop Deployment/shop`
 
 export interface WorldOptions {
   random: Random
@@ -42,6 +43,8 @@ export interface Pod {
   resourceVersion: number
   /** What the kubelet has mounted. */
   file: LimitShares | undefined
+  /** As in the mounted document; 0: it has none. */
+  limit: number
   /** What the operator's watch has shown. */
   seen: { resourceVersion: number }
   answer: LimitsReport | undefined
@@ -58,13 +61,20 @@ export class SharingWorld {
   readonly #gone: Use[] = []
   #book = new ShareBook()
   #ledger: string | undefined
+  /** As in the document that is published last; 0: it has none. */
+  #declared: number
+  /** That was ever declared. */
+  #most: number
   #names = 0
 
   constructor(options: WorldOptions) {
     this.#options = options
+    this.#declared = options.limit
+    this.#most = options.limit
     this.beginAnew()
   }
 
+  /** As it is in the beginning. */
   get limit(): number {
     return this.#options.limit
   }
@@ -79,7 +89,7 @@ export class SharingWorld {
     const uid = `pod-${++this.#names}`
     const pod: Pod = {
       ...{ uid, standing: 'Live', process: undefined, annotation: undefined, resourceVersion: 1, file: undefined },
-      ...{ seen: { resourceVersion: 0 }, answer: undefined, patches: [] },
+      ...{ limit: this.#declared, seen: { resourceVersion: 0 }, answer: undefined, patches: [] },
     }
     this.pods.set(uid, pod)
     this.start(pod)
@@ -104,18 +114,19 @@ export class SharingWorld {
 
   sync(pod: Pod): void {
     pod.file = pod.annotation
+    pod.limit = this.#declared
     this.#adopt(pod)
   }
 
   /** Takes what it may, up to `amount`. */
   use(pod: Pod, amount: number): number {
     const { process } = pod
-    if (process === undefined) return 0
+    if (process === undefined || pod.limit === 0) return 0
     const most = Math.min(amount, this.shareOf(pod) - this.#usedBy(process))
     if (most <= 0) return 0
     process.uses.push({ atMs: this.nowMs, amount: most })
     const total = this.used()
-    if (total > this.limit) this.faults.push(`${total} of ${this.limit} at ${this.nowMs}, last by ${process.instance}`)
+    if (total > this.#most) this.faults.push(`${total} of ${this.#most} at ${this.nowMs}, last by ${process.instance}`)
     return most
   }
 
@@ -126,15 +137,27 @@ export class SharingWorld {
 
   // What the operator does, as far as it gets.
 
+  /** Of a budget's marks; 0: below all. It is told with shares, and changes none. */
+  passMark(percent: number): void {
+    this.#book.setPassed(new Map(percent === 0 ? [] : [[COUNT, { percent }]]), this.nowMs)
+  }
+
   /** Another operator takes over, with what can be seen in the cluster. */
   beginAnew(): void {
     this.#book = new ShareBook()
-    this.#book.setDocument('shop', documentOf(this.#options.span, this.limit))
+    this.#setDocument()
     for (const pod of this.pods.values()) {
       pod.answer = undefined
       pod.patches = []
       this.watch(pod)
     }
+  }
+
+  /** The limit is made another one, taken out of the document (0), or put back. */
+  declare(limit: number): void {
+    this.#declared = limit
+    this.#most = Math.max(this.#most, limit)
+    this.#setDocument()
   }
 
   watch(pod: Pod): void {
@@ -153,7 +176,7 @@ export class SharingWorld {
     pod.answer = {
       instance: process.instance,
       sharesVersion: process.granted?.version ?? null,
-      limits: [{ id: ID, share: this.shareOf(pod), used, wanted: Math.max(used, wanted) }],
+      limits: pod.limit === 0 ? [] : [{ id: ID, share: this.shareOf(pod), used, wanted: Math.max(used, wanted) }],
     }
   }
 
@@ -202,14 +225,19 @@ export class SharingWorld {
 
   // What is so.
 
-  shareOf({ process }: Pod): number {
-    return Math.min(this.limit, process?.granted?.shares[ID] ?? 0)
+  shareOf({ process, limit }: Pod): number {
+    return Math.min(limit, process?.granted?.shares[ID] ?? 0)
   }
 
   /** By all together, of what counts now. */
   used(): number {
     const uses = [...this.#gone, ...[...this.pods.values()].flatMap(({ process }) => process?.uses ?? [])]
     return uses.filter(({ atMs }) => this.#counts(atMs)).reduce((sum, { amount }) => sum + amount, 0)
+  }
+
+  #setDocument(): void {
+    const document = documentOf(this.#options.span, this.#declared)
+    this.#book.setDocument('shop', this.#declared === 0 ? WITHOUT_LIMITS : document)
   }
 
   #usedBy(process: Process): number {
@@ -277,6 +305,9 @@ const EVENTS: readonly (readonly [weight: number, event: (happening: Happening) 
   [2, ({ world, random, pod }) => world.patch(pod, pick(random, ['AnswerLost', 'Lost'] as const))],
   [10, ({ world, pod }) => world.sync(pod)],
   [6, ({ world, pod }) => world.watch(pod)],
+  [1, ({ world, random }) => world.declare(pick(random, [0, world.limit, world.limit]))],
+  [1, ({ world, random }) => world.declare(world.limit * pick(random, [1, 2, 10]))],
+  [2, ({ world, random }) => world.passMark(pick(random, [0, 80, 95]))],
   [2, ({ world }) => world.pods.size < 5 && void world.create()],
   [1, ({ pod }) => void Object.assign(pod, { standing: 'Leaving' })],
   [1, ({ world, pod }) => world.remove(pod)],
@@ -284,7 +315,9 @@ const EVENTS: readonly (readonly [weight: number, event: (happening: Happening) 
   [1, ({ world, random }) => below(random, 4) === 0 && world.beginAnew()],
 ]
 
-function documentOf(span: Span, limit: number): SharedLimits {
+const WITHOUT_LIMITS: CountedLimits = { routes: [], providers: new Map(), byId: new Map() }
+
+function documentOf(span: Span, limit: number): CountedLimits {
   const shared: SharedLimit = { id: ID, scope: 'Workload', limit, span, owner: 'shop' }
   const workloads = { matchLabels: {}, matchExpressions: [] }
   return {

@@ -40,9 +40,9 @@ function snapshotOf(file: string): Snapshot {
 
 function statusesFor(file: string): StatusUpdate[] {
   const snapshot = snapshotOf(file)
-  const { problems } = compile(resolve(snapshot, NAMESPACE))
+  const { problems, warnings } = compile(resolve(snapshot, NAMESPACE))
   const [sidecarsOf, usesOf] = [() => SIDECARS, () => undefined]
-  return statusesOf({ namespace: NAMESPACE, snapshot, problems, sidecarsOf, usesOf, now: NOW })
+  return statusesOf({ namespace: NAMESPACE, snapshot, problems, warnings, sidecarsOf, usesOf, now: NOW })
 }
 
 function render(updates: readonly StatusUpdate[]): string {

@@ -1,7 +1,7 @@
 // What sidecars say that they use → what a status says is used.
 import { describe, expect, test } from '@jest/globals'
 import type { LLMRouteBudget, LLMRouteLimit } from '../../../operator/api/llm-route.ts'
-import { fullestUse, percentOf, type RowUse, type ToldUse } from '../../../operator/status/limit-use.ts'
+import { fullestUse, percentOf, type RowUse, type ToldUse, useOfCounts } from '../../../operator/status/limit-use.ts'
 import { usdText } from '../../../operator/status/usd-text.ts'
 import { providerLimitEntries, routeBudgetEntries, routeLimitEntries } from '../../../operator/status/use-entries.ts'
 import { llmProvider, llmRoute, ruleTo } from '../../support/resources.ts'
@@ -21,14 +21,15 @@ describe('what is used of a limit', () => {
         const [id = '', place = '', ...rest] = words.split(' ')
         return { id, count: `${id} ${place}`, used: Number(rest.at(-1)), tells: rest[0] === '=' ? 'Whole' : 'Part' }
       })
-      const used = fullestUse(uses, new Map(Object.entries(departed)), (count) => count.split(' ')[0] ?? '')
-      expect(Object.fromEntries(used)).toEqual(expected)
+      const counts = useOfCounts(uses, new Map(Object.entries(departed)), (count) => count.split(' ')[0] ?? '')
+      expect(Object.fromEntries(fullestUse(counts.values()))).toEqual(expected)
     })
   }
 
   check('is nothing where nobody says anything', [], {}, {})
   check('is what all pods of one count have used together', ['rpm shop 40', 'rpm shop 25'], {}, { rpm: 65 })
   check('is that of the fullest workload', ['rpm web 40', 'rpm job 25', 'rpm job 30'], {}, { rpm: 55 })
+  check('is that of the fullest pod where each has its own', ['rpm a = 40', 'rpm b = 55'], {}, { rpm: 55 })
   check('counts what pods that are gone may have used', ['rpm shop 40'], { 'rpm shop': 100 }, { rpm: 140 })
   check('counts it also where no pod is left', [], { 'rpm shop': 100 }, { rpm: 100 })
   check('does not mix a workload with one that is gone', ['rpm web 40'], { 'rpm job': 30 }, { rpm: 40 })

@@ -13,6 +13,7 @@ function check(name: string, counts: Partial<SidecarCounts>, currentOfTotal: str
       namespace: 'shop',
       snapshot: { providers: [llmProvider('shop/openai')], routes: [] },
       problems: [],
+      warnings: [],
       sidecarsOf: () => ({ ...NONE, ...counts }),
       usesOf: () => undefined,
       now: '2026-11-21T10:00:00Z',
@@ -65,7 +66,7 @@ test('a document that cannot be published leaves every object of the namespace u
   const counts = { ...NONE, total: 2, current: 2 }
   const now = '2026-11-21T10:00:00Z'
   const [sidecarsOf, usesOf] = [() => counts, () => undefined]
-  const updates = statusesOf({ namespace: 'shop', snapshot, problems, sidecarsOf, usesOf, now })
+  const updates = statusesOf({ namespace: 'shop', snapshot, problems, warnings: [], sidecarsOf, usesOf, now })
   const programmed = updates.map(({ object, status }) => {
     const condition = status.conditions?.find(({ type }) => type === 'Programmed')
     return `${object.kind} ${object.metadata.name} ${condition?.status} ${condition?.reason}`

@@ -18,7 +18,7 @@ const LAGGING: SidecarCounts = { ...CURRENT, current: 1, outdated: 1 }
 function inputs(provider: LLMProvider, parts: Partial<StatusInputs> = {}): StatusInputs {
   const snapshot = { providers: [provider], routes: [] }
   const [sidecarsOf, usesOf] = [() => CURRENT, () => undefined]
-  return { namespace: 'shop', snapshot, problems: [], sidecarsOf, usesOf, now: NOW, ...parts }
+  return { namespace: 'shop', snapshot, problems: [], warnings: [], sidecarsOf, usesOf, now: NOW, ...parts }
 }
 
 function provider(generation: number, status?: LLMProviderStatus): LLMProvider {
@@ -151,6 +151,27 @@ test('a problem reaches the object that it names: not its namesake of another ki
   const broken = updates.filter(({ status }) => status.conditions?.some((condition) => condition.status === 'False'))
   expect(broken.map(({ object }) => `${object.kind} ${object.metadata.name}`)).toEqual(['LLMProvider openai'])
   expect(broken[0]?.status.conditions?.[1]?.message).toBe(`${secretNotFound.field}: ${secretNotFound.message}`)
+})
+
+test('a warning of one object changes its message and nothing else, and gives way to a problem', () => {
+  const object = secretNotFound.object
+  const warning: Problem = {
+    ...{ object, field: 'spec.limits[0]', reason: 'PriceUnknown', message: 'some models have no price' },
+  }
+  const problem: Problem = {
+    ...{ object, field: 'spec.tls.caBundle', reason: 'InvalidCertificate', message: 'it cannot be read' },
+  }
+  const elsewhere: Problem = { ...warning, object: { ...object, name: 'other' } }
+  const accepted = (warnings: Problem[], problems: Problem[]) => {
+    const [update] = statusesOf(inputs(provider(3, statusAt(3)), { warnings, problems }))
+    const { status, reason, message } = update?.status.conditions?.[0] ?? {}
+    return update === undefined ? 'Unwritten' : `${status} ${reason}: ${message}`
+  }
+  expect(accepted([warning], [])).toBe(
+    'True Accepted: Every field can be used, but spec.limits[0]: some models have no price',
+  )
+  expect(accepted([warning], [problem])).toBe('False InvalidCertificate: spec.tls.caBundle: it cannot be read')
+  expect(accepted([elsewhere], [])).toBe('Unwritten')
 })
 
 test('a message longer than an apiserver takes is cut between two characters', () => {

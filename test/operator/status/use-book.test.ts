@@ -1,5 +1,6 @@
 // When a status shows another use of limits, over time: what sidecars say, and the looks at it.
 import { describe, expect, test } from '@jest/globals'
+import type { LimitsReport } from '../../../contract/limit-shares.ts'
 import type { LLMRouteBudget, LLMRouteLimit } from '../../../operator/api/llm-route.ts'
 import { compile } from '../../../operator/compile/compile.ts'
 import { resolve } from '../../../operator/resolve/resolve.ts'
@@ -71,14 +72,18 @@ test('nothing is known before the first look, and then all that pods use togethe
   expect(shown()).toEqual({ [RPM_ID]: 42 })
 })
 
-test('a sidecar that may count all of a limit tells what all have used, as each does where a store counts', () => {
+test.each<[what: string, share: number, rest: Pick<LimitsReport, 'store'>]>([
+  ['that may count all of a limit', 100, {}],
+  ['of which a store counts for all', 50, { store: 'Up' }],
+  ['of which a store has counted for all', 50, { store: 'Away' }],
+])('sidecars %s tell what all have used', (_what, share, rest) => {
   const { book, look, shown } = open({ limits: [RPM] })
   for (const [uid, used] of [
     ['a', 40],
     ['b', 42],
   ] as const) {
-    const limits = [{ id: RPM_ID, share: 100, used, wanted: used }]
-    book.hear(uid, POD, { instance: uid, sharesVersion: null, limits }, START_MS)
+    const limits = [{ id: RPM_ID, share, used, wanted: used }]
+    book.hear(uid, POD, { instance: uid, sharesVersion: null, limits, ...rest }, START_MS)
   }
   look(10)
   expect(shown()).toEqual({ [RPM_ID]: 42 })
@@ -168,10 +173,74 @@ test('a limit that comes, changes or goes is shown at the next look', () => {
   expect(shown()).toEqual({})
 })
 
-test('what each pod counts by itself is not shown', () => {
-  const { look, shown } = open({ limits: [{ ...RPM, per: ['Pod'] }] })
-  expect(look(10)).toBe(false)
-  expect(shown()).toEqual({})
+test('of what each pod counts by itself the fullest pod is shown, and nothing is left of one that is gone', () => {
+  const { book, hear, look, shown, remove } = open({ limits: [{ ...RPM, per: ['Pod'] }] })
+  expect(look(10)).toBe(true)
+  expect(shown()).toEqual({ [RPM_ID]: 0 })
+  // A pod alone may count all of its limit.
+  const limits = [{ id: RPM_ID, share: 100, used: 80, wanted: 80 }]
+  book.hear('a', POD, { instance: 'a', sharesVersion: null, limits }, START_MS)
+  hear(0, RPM_ID, 42, 'b')
+  look(70)
+  expect(shown()).toEqual({ [RPM_ID]: 80 })
+  remove('a')
+  look(130)
+  expect(shown()).toEqual({ [RPM_ID]: 42 })
+})
+
+describe('a pod is concerned by', () => {
+  function check(name: string, rows: Rows, expected: boolean): void {
+    test(name, () => expect(open(rows).book.concerns('shop', {})).toBe(expected))
+  }
+
+  check('a limit that it shares', { limits: [RPM] }, true)
+  check('one that it has for itself', { limits: [{ ...RPM, per: ['Pod'] }] }, true)
+  check('a budget', { budgets: [HOUR] }, true)
+  check('nothing else', {}, false)
+})
+
+test('pods in no namespace with a document are not concerned', () => {
+  expect(open({ limits: [RPM] }).book.concerns('other', {})).toBe(false)
+})
+
+describe('the mark that a budget has passed is told', () => {
+  const COUNT = `${HOUR_ID} shop`
+  const NEXT_HOUR_MS = START_MS + 3_600_000
+
+  test('of all pods together, until the hour ends', () => {
+    const { book, hear, look } = open({ budgets: [HOUR] })
+    hear(0, HOUR_ID, 40 * CENT)
+    hear(0, HOUR_ID, 39 * CENT, 'b')
+    look(10)
+    expect(book.passed).toEqual(new Map())
+    hear(11, HOUR_ID, 40 * CENT, 'b')
+    look(15)
+    expect(book.passed).toEqual(new Map([[COUNT, { percent: 80, untilMs: NEXT_HOUR_MS }]]))
+    look(3_600)
+    expect(book.passed).toEqual(new Map())
+  })
+
+  test('to each workload its own', () => {
+    const { book, look } = open({ budgets: [{ ...HOUR, per: ['Workload'] }] })
+    for (const [uid, workload, used] of [
+      ['a', 'Deployment/web', 79],
+      ['b', 'Job/once', 81],
+    ] as const) {
+      const limits = [{ id: HOUR_ID, share: 0, used: used * CENT, wanted: 0 }]
+      book.hear(uid, { namespace: 'shop', workload }, { instance: uid, sharesVersion: 1, limits }, START_MS)
+    }
+    look(10)
+    expect([...book.passed.keys()]).toEqual([`${COUNT} Job/once`])
+  })
+
+  test('to nobody where each pod has its own, or nothing is to be warned of', () => {
+    for (const change of [{ per: ['Pod'] }, { warnAtPercent: [] }]) {
+      const { book, hear, look } = open({ budgets: [{ ...HOUR, ...change } as LLMRouteBudget] })
+      hear(0, HOUR_ID, 90 * CENT)
+      look(10)
+      expect(book.passed).toEqual(new Map())
+    }
+  })
 })
 
 test('a sidecar that says the impossible does not break the status', () => {

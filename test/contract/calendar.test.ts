@@ -1,7 +1,7 @@
 // When periods begin and end: written as UTC, since that is what is counted in, for zones whose clocks do odd things.
 import { expect, test } from '@jest/globals'
-import { type CalendarSpan, createCalendar } from '../../../sidecar/limits/calendar.ts'
-import { below, type Random, seeded } from '../../support/random.ts'
+import { type CalendarSpan, createCalendar } from '../../contract/calendar.ts'
+import { below, type Random, seeded } from '../support/random.ts'
 
 const HOUR_MS = 3_600_000
 
