@@ -52,8 +52,8 @@ export const FAILURES = {
     message: 'The rule for this request has no backend.',
     retry: false,
   },
-  limit_reached: { status: 429, fault: 'policy', message: 'A limit is reached.' },
-  budget_exhausted: { status: 429, fault: 'policy', message: 'A budget is used up.' },
+  limit_reached: { status: 429, fault: 'policy', message: 'A limit has no room for this request.' },
+  budget_exhausted: { status: 429, fault: 'policy', message: 'A budget has no room for this request.' },
   price_unknown: {
     status: 403,
     fault: 'policy',

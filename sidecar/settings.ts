@@ -13,7 +13,7 @@ import {
   type SettingsOf,
 } from '../process/flag.ts'
 import type { OnStoreFailure } from './store/failure-policy.ts'
-import { parseStoreAddress } from './store/store-address.ts'
+import { parseStore } from './store/store-address.ts'
 
 export const SIDECAR_FLAGS = {
   listen: {
@@ -122,9 +122,9 @@ export const SIDECAR_FLAGS = {
   },
   store: {
     value: 'URL',
-    help: 'Redis or Valkey that limits and budgets are shared in: redis://, rediss://, redis+sentinel:// or redis+cluster://, with [USER:PASSWORD@]HOST:PORT.',
+    help: 'Redis or Valkey that limits and budgets are shared in: redis://, rediss://, redis+sentinel:// or redis+cluster://, with [USER:PASSWORD@]HOST:PORT; or file:PATH, a file that holds such a URL and is followed.',
     default: '',
-    parse: parseStoreAddress,
+    parse: parseStore,
   },
   storeTimeout: {
     value: 'DURATION',

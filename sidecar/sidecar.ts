@@ -178,7 +178,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       configuration,
       upstream,
       standings: reports,
-      limits: { ...limiting, shares: () => limiting.limits.sharesReport(now()) },
+      limits: { ...limiting, shares: () => limiting.sharesReport() },
       usage: () => usageReport(usage, { instance: limiting.instance, ...identity }),
       draining: () => draining,
       wallClock,

@@ -5,7 +5,7 @@ export type CheckKind = 'live' | 'ready' | 'startup'
 export interface Check {
   name: string
   ok: boolean
-  /** Why it is not ok, or a remark. Names no host, path or key. */
+  /** Why it is not ok, or a remark. Names no key, and no host or path unless no probe shows it. */
   message: string
   /** None: whatever it says, no probe fails for it; `/health` calls the whole degraded. */
   kinds: readonly CheckKind[]

@@ -3,10 +3,10 @@
 // In: the rows' reports. Out: JSON. Amounts are in the unit that stands beside them, money as exact decimals. Of what a row counts apart,
 // the fullest are told, by keys that are cut short: a header's value is the client's. The server listens on the pod's IP, so what
 // looks like a credential is masked, although the API refuses limits by headers that hold one.
+import { createCalendar } from '../../contract/calendar.ts'
 import type { LimitedQuantity } from '../../contract/limit-config.ts'
 import type { LimitsReport } from '../../contract/limit-shares.ts'
 import { redacted } from '../../process/redact.ts'
-import { createCalendar } from '../limits/calendar.ts'
 import type { CountedRow } from '../limits/limit-row.ts'
 import type { RowReport } from '../limits/row-counts.ts'
 import { usd } from '../telemetry/json-text.ts'
@@ -26,6 +26,8 @@ export interface RowState {
   usedPercent: number | null
   /** Of a sliding window; null for periods and for what counts open requests. */
   windowMs: number | null
+  /** The most at once; null where that is the limit. */
+  burst: Amount | null
   /** ISO 8601: end of a budget's period; null where nothing begins anew. */
   resetsAt: string | null
   refused: number
@@ -92,6 +94,7 @@ function limitState({ row, capacity, used, refused, shadowRefused, ...report }: 
     used: amountOf(row, used),
     usedPercent: percentOf(used, capacity),
     windowMs: span.type === 'Window' ? span.windowMs : null,
+    burst: span.type === 'Window' && span.burst !== undefined ? amountOf(row, span.burst) : null,
     resetsAt: resetsAt(row, wallMs),
     refused,
     wouldHaveRefused: shadowRefused,

@@ -55,7 +55,7 @@ export function createState(options: StateOptions): Pick<AdminDeps, 'checks' | '
         { name: 'drain', ...verdict(!draining(), 'shutting down'), kinds: ['ready'] },
         { name: 'limits', ...verdict(awaited === undefined, awaited ?? ''), kinds: ['ready'] },
         // What happens without it was declared; a pod that is taken out of service because of it would help nobody.
-        ...(store ? [{ name: 'store', ...verdict(store.state === 'Up', store.why), kinds: [] }] : []),
+        ...(store ? [{ name: 'store', ...storeVerdict(store), kinds: [] }] : []),
         { name: 'providers', ...verdict(ailing.length === 0, ailing.join('; ')), kinds: [] },
       ]
     },
@@ -86,6 +86,13 @@ function providerStates({ configuration, upstream, standings, wallClock }: State
 
 function verdict(ok: boolean, otherwise: string): { ok: boolean; message: string } {
   return { ok, message: ok ? '' : otherwise }
+}
+
+function storeVerdict({ state, why, store, evictionPolicy }: StoreReport): { ok: boolean; message: string } {
+  const address = store === null ? '' : `${store}: `
+  if (state !== 'Up') return verdict(false, `the store of limits is away: ${address}${why}`)
+  const forgets = `maxmemory-policy ${evictionPolicy} makes it forget counts, it must be noeviction`
+  return verdict(evictionPolicy === null, `the store of limits evicts: ${address}${forgets}`)
 }
 
 function notLoaded({ rejection }: StateOptions['configuration']): string {

@@ -13,7 +13,7 @@ import type { Estimator } from '../limits/estimate.ts'
 import { Grant, type Reached } from '../limits/grant.ts'
 import type { CountedRow } from '../limits/limit-row.ts'
 import type { Limits } from '../limits/limits.ts'
-import { reachedRefusal } from '../limits/reached.ts'
+import { allowedText, reachedRefusal } from '../limits/reached.ts'
 import type { KeyValues } from '../limits/row-key.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import { isDearer } from '../request/plan.ts'
@@ -33,7 +33,7 @@ export interface AllowanceDeps {
 }
 
 /** Why a backend is passed over for a limit's sake. */
-export type LimitWord = Extract<SkipWord, 'LimitReached' | 'BudgetExhausted' | 'PriceUnknown'>
+export type LimitWord = Extract<SkipWord, 'LimitReached' | 'BudgetExhausted' | 'BudgetFallback' | 'PriceUnknown'>
 
 export interface Allowance {
   /** Takes what an attempt at this backend is expected to use, or says why it may not be made. */
@@ -119,7 +119,7 @@ class LimitedAllowance implements Allowance {
       return 'PriceUnknown'
     }
     const values = { provider: provider.id, model: configuredName(attempt.model), head: request.head }
-    if (this.#mustFallBack(rows, values, backend)) return 'BudgetExhausted'
+    if (this.#mustFallBack(rows, values, backend)) return 'BudgetFallback'
     const taken = deps.limits.take(rows, values, use.expected(), deps.now())
     return taken instanceof Promise ? taken.then((result) => this.#reserved(result, use)) : this.#reserved(taken, use)
   }
@@ -177,5 +177,5 @@ function configuredName(model: Model | undefined): string {
 }
 
 function limitedBy({ row, key }: Reached): LimitedBy {
-  return { limit: row.id, key }
+  return { limit: row.id, key, allows: allowedText(row) }
 }

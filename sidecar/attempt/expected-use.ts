@@ -1,10 +1,18 @@
 // What one attempt is expected to use of its limits, and what it used in the end.
-import type { Model } from '../config/runtime.ts'
 import { type Demand, isMeasured, NOTHING_SENT } from '../limits/demand.ts'
-import { type Asked, type Estimator, type Expected, expectedUsage, isBilled, isUnmetered } from '../limits/estimate.ts'
+import {
+  type Asked,
+  type Estimator,
+  type Expected,
+  expectedUsage,
+  isBilled,
+  isGuess,
+  isUnmetered,
+} from '../limits/estimate.ts'
 import type { CountedRow } from '../limits/limit-row.ts'
+import { rowName } from '../limits/reached.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
-import type { Attempt } from '../request/route.ts'
+import { type Attempt, quote } from '../request/route.ts'
 import type { Usage } from '../stream/usage.ts'
 import type { AttemptRecord } from '../telemetry/attempt-record.ts'
 import { costPicoUsd } from '../telemetry/cost.ts'
@@ -37,7 +45,9 @@ export class ExpectedUse {
     this.#use = use
     this.#estimator = estimator
     const billed = model !== undefined || isBilled(request)
-    this.unpriced = rows.some(countsMoney) ? whyUnpriced(model, billed, request) : undefined
+    const counting = rows.find(countsMoney)
+    const why = counting && whyUnpriced(attempt, billed, request)
+    this.unpriced = why && `${why}, and ${rowName(counting)} counts money.`
     if (!billed || !rows.some(({ what }) => isMeasured(what))) return
     const asked = askedOf(attempt, owner, request)
     this.#measured = { asked, expected: estimator.expect(asked) }
@@ -52,7 +62,10 @@ export class ExpectedUse {
 
   /** To be taken before it is sent. */
   expected(): Demand {
-    return this.#measured === undefined ? ONE_REQUEST : this.#demandOf(expectedUsage(this.#measured.expected))
+    if (this.#measured === undefined) return ONE_REQUEST
+    const { expected } = this.#measured
+    const demand = this.#demandOf(expectedUsage(expected))
+    return isGuess(expected) ? { ...demand, certainty: 'Guess' } : demand
   }
 
   /** To be counted instead. What is learnt of it is for the next one. */
@@ -80,10 +93,11 @@ export class ExpectedUse {
   }
 }
 
-function whyUnpriced(model: Model | undefined, billed: boolean, request: DecodedRequest): string | undefined {
-  if (model !== undefined && isUnmetered(request)) return 'Nobody tells what requests to this endpoint use.'
+function whyUnpriced({ provider, model }: Attempt, billed: boolean, request: DecodedRequest): string | undefined {
+  if (model !== undefined && isUnmetered(request)) return 'Nobody tells what requests to this endpoint use'
   if (!billed || model?.price !== undefined) return undefined
-  return model === undefined ? 'The request leaves the model to the provider.' : 'Its model has no price.'
+  if (model === undefined) return `The request leaves the model to ${provider.id}`
+  return `Model ${quote(model.name)} of ${provider.id} has no price`
 }
 
 function countsMoney({ what, mode }: CountedRow): boolean {

@@ -6,9 +6,10 @@
 // the client's pace. An answer that ends too early never ends cleanly: a stream gets the one in-stream error that the client's SDK
 // raises, anything else a broken connection. It decides what an answer was; whether another attempt follows is decided elsewhere.
 
-import { FAILURES, type FailureCode, type FaultDomain, Refusal } from '../errors.ts'
+import { FAILURES, type FailureCode, Refusal } from '../errors.ts'
 import type { AnswerBudget } from '../listen/answer-budget.ts'
 import type { ExchangeObserver } from '../listen/exchange.ts'
+import { faultOfStatus } from '../providers/classify.ts'
 import { answerHeaders, type ResponseHeaderFilter } from '../providers/response-headers.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { Verdict } from '../standing/circuit-breaker.ts'
@@ -22,6 +23,7 @@ import {
 } from '../stream/create-body-reader.ts'
 import { createPrelude, type Prelude } from '../stream/prelude.ts'
 import type { ProviderError } from '../stream/provider-error.ts'
+import { PieceScrubber } from '../stream/scrub.ts'
 import type { Usage } from '../stream/usage.ts'
 import { type Assumed, usageSoFar, usageUnseen } from '../stream/usage-so-far.ts'
 import type { AttemptRecord } from '../telemetry/attempt-record.ts'
@@ -89,8 +91,8 @@ export class Relay implements ResponseSink, ExchangeObserver {
   #prelude: Prelude | undefined
   /** An error's body, or start-up events. */
   readonly #held: HeldBack
-  /** The end of what came, when it could be the beginning of the key. */
-  #keyStart: Buffer | undefined
+  /** Masks the key in what goes to the client. */
+  readonly #scrubbed: PieceScrubber
 
   constructor(options: RelayOptions) {
     this.#options = options
@@ -98,6 +100,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     this.#record = options.record
     this.#attempt = options.attempt
     this.#held = new HeldBack(options.answers)
+    this.#scrubbed = new PieceScrubber(options.credential.scrubber)
   }
 
   /**
@@ -149,7 +152,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     if (!this.#reply.begun) this.#held.count(chunk.length)
     const bytes = reader.push(chunk)
     if (!bytes) return
-    if (this.#prelude === undefined) this.#forward(bytes)
+    if (this.#prelude === undefined) this.#write(this.#scrubbed.push(bytes))
     else this.#forwardContent(this.#prelude, bytes)
   }
 
@@ -166,10 +169,10 @@ export class Relay implements ResponseSink, ExchangeObserver {
     if (!this.#fits()) return this.#fail(failedByRefusal(noStream()))
     this.#over(reported)
     if (this.#reply.begun) {
-      this.#write(this.#joinKeyStart(rest ?? EMPTY))
+      this.#write(this.#scrubbed.end(rest ?? EMPTY))
       this.#reply.end()
     } else {
-      const body = this.#options.credential.scrubber.bytes(this.#joinKeyStart(this.#held.take(rest ?? EMPTY)))
+      const body = this.#scrubbed.end(this.#held.take(rest ?? EMPTY))
       this.#options.events.onContent(this.#firstByteMs())
       this.#reply.send(this.#attempt.status, this.#headers(), body)
     }
@@ -183,7 +186,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     this.#finish(refusal.code)
     this.#record.cause = refusal.cause
     // Behind a whole frame it is the end of a checksum, which the client's SDK waits for.
-    if (this.#format === 'eventstream') this.#write(this.#joinKeyStart(EMPTY))
+    if (this.#format === 'eventstream') this.#write(this.#scrubbed.end(EMPTY))
     this.#reply.fail(refusal, this.#format)
     const verdict = FAILURES[refusal.code].fault === 'provider' ? 'Failure' : 'Neutral'
     this.#done.resolve({ kind: 'Answered', verdict })
@@ -199,7 +202,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     const room = prelude.events <= HELD_EVENTS_MAX && this.#held.bytes + bytes.length <= HELD_BYTES_MAX
     if (seen === 'Hold' && room) return this.#held.keep(bytes)
     this.#prelude = undefined
-    this.#forward(this.#held.take(bytes))
+    this.#write(this.#scrubbed.push(this.#held.take(bytes)))
   }
 
   /** Nobody reads more of an error page: it may be without end. */
@@ -213,13 +216,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
     this.#fail(this.#answeredWithError())
   }
 
-  #forward(chunk: Buffer): void {
-    const bytes = this.#joinKeyStart(chunk)
-    const unsure = this.#options.credential.scrubber.heldBack(bytes)
-    if (unsure > 0) this.#keyStart = Buffer.from(bytes.subarray(bytes.length - unsure))
-    this.#write(unsure > 0 ? bytes.subarray(0, bytes.length - unsure) : bytes)
-  }
-
+  /** What is masked. */
   #write(bytes: Buffer): void {
     if (bytes.length === 0) return
     if (!this.#fits()) {
@@ -227,7 +224,7 @@ export class Relay implements ResponseSink, ExchangeObserver {
       return this.#fail(failedByRefusal(noStream()))
     }
     if (!this.#reply.begun) this.#begin()
-    if (!this.#reply.write(this.#options.credential.scrubber.bytes(bytes))) this.#call?.pause()
+    if (!this.#reply.write(bytes)) this.#call?.pause()
   }
 
   /** What was opened by comments goes on as events: SDKs would take anything else for an answer without content. */
@@ -254,13 +251,6 @@ export class Relay implements ResponseSink, ExchangeObserver {
     const headers = answerHeaders(responseHeaders, this.#rawHeaders, this.#record)
     credential.scrubber.headers(headers)
     return headers
-  }
-
-  #joinKeyStart(chunk: Buffer): Buffer {
-    if (this.#keyStart === undefined) return chunk
-    const joined = Buffer.concat([this.#keyStart, chunk])
-    this.#keyStart = undefined
-    return joined
   }
 
   /** What it holds goes on counting, until whoever follows drops it. */
@@ -332,13 +322,6 @@ export class Relay implements ResponseSink, ExchangeObserver {
 
 function noStream(): Refusal {
   return new Refusal('provider_error', 'It sent no stream, though one was asked for.')
-}
-
-/** A provider's refusal of our key or our pace is not the caller's fault; other 4xx are. */
-export function faultOfStatus(status: number): FaultDomain | undefined {
-  if (status < 400) return undefined
-  const ours = status >= 500 || status === 401 || status === 402 || status === 403 || status === 429
-  return ours ? 'provider' : 'caller'
 }
 
 function contentType(rawHeaders: readonly string[]): string | undefined {

@@ -249,6 +249,7 @@ const SKIPPED: Readonly<Record<SkipWord, string>> = {
   NoTimeLeft: 'the total timeout comes first',
   LimitReached: 'a limit is reached',
   BudgetExhausted: 'a budget is used up',
+  BudgetFallback: 'a budget is used up, and another backend is cheaper',
   PriceUnknown: 'the price of its model is unknown',
 }
 

@@ -3,7 +3,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type LimitShares, parseLimitShares, SHARES_FILE } from '../../contract/limit-shares.ts'
-import { LABELS_FILE } from '../../contract/names.ts'
+import {
+  LABELS_FILE,
+  STORE_CA_FILE,
+  STORE_CERTIFICATE_FILE,
+  STORE_KEY_FILE,
+  STORE_URL_FILE,
+} from '../../contract/names.ts'
 import { SecretValue } from '../../contract/secret.ts'
 import { DOCUMENT_FILES, unpackDocument } from './document.ts'
 import { parsePodLabels } from './pod-labels.ts'
@@ -28,6 +34,7 @@ export type PublishedShares =
   | { readonly problem: string }
 
 const OWN_FILES: ReadonlySet<string> = new Set([...DOCUMENT_FILES, LABELS_FILE, SHARES_FILE])
+const STORE_FILES: readonly string[] = [STORE_URL_FILE, STORE_CA_FILE, STORE_CERTIFICATE_FILE, STORE_KEY_FILE]
 
 /** Names of the files of a publication, sorted; none when there is no folder. */
 export async function publishedFiles(folder: string): Promise<string[]> {
@@ -43,9 +50,9 @@ export async function publishedFiles(folder: string): Promise<string[]> {
   }
 }
 
-/** Leaves out what belongs to the kubelet's own bookkeeping, and what editors leave beside a file. */
+/** Leaves out what belongs to the kubelet's own bookkeeping, what editors leave beside a file, and what the store's part follows. */
 function isCredentialFile(name: string): boolean {
-  return /^(?!\.)[-._a-zA-Z0-9]+$/.test(name)
+  return /^(?!\.)[-._a-zA-Z0-9]+$/.test(name) && !STORE_FILES.includes(name)
 }
 
 /** Throws when a file cannot be read; what is in them is told by `problems`. */

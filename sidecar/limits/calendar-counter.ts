@@ -3,7 +3,7 @@
 //
 // Time is the wall's, which people set. Back by less than a period: the present one goes on, since a count that begins anew would
 // admit twice. Back by more (it had been wrong by years): the count goes on into the period that it is now.
-import type { Calendar, Period } from './calendar.ts'
+import type { Calendar, Period } from '../../contract/calendar.ts'
 import { beyondCapacity, type Counter, type Shortage, type Ticket } from './counter.ts'
 import type { CountedRow } from './limit-row.ts'
 

@@ -1,5 +1,6 @@
 // One row's count for one value of its keys: the counter, and what is remembered beside it for people and for the operator.
 import type { Counter, Shortage } from './counter.ts'
+import { type Demand, expectedAmount, leastAmount } from './demand.ts'
 import type { BudgetWarning, Reached } from './grant.ts'
 import type { CountedRow, Span } from './limit-row.ts'
 import { SlidingWindow } from './sliding-window.ts'
@@ -17,6 +18,8 @@ export class Count {
   /** Amounts that were refused. Kept only where somebody could give more: for rows that other pods count too. */
   #refused: SlidingWindow | undefined
   #toldPercent = 0
+  /** Grants that have taken something from it and are not settled. */
+  open = 0
   /** Whether the last that asked was refused. */
   last: 'Admitted' | 'Refused' = 'Admitted'
 
@@ -24,6 +27,17 @@ export class Count {
     this.row = row
     this.key = key
     this.counter = counter
+  }
+
+  /**
+   * What a request takes. Of a guess no more than is left, while nothing else is open here: so a guess alone refuses nobody for good, and
+   * after some answers it is none any more; and what passes the limit is one answer at most. `row`: as in the request's document.
+   */
+  amountOf(row: CountedRow, expected: Demand, nowMs: number): number {
+    const amount = expectedAmount(row, expected)
+    if (expected.certainty !== 'Guess' || this.open > 0) return amount
+    const left = Math.floor(this.counter.capacity() - this.counter.used(nowMs))
+    return Math.min(amount, Math.max(left, leastAmount(row.what, expected)))
   }
 
   reached(shortage: Shortage): Reached {
@@ -47,10 +61,13 @@ export class Count {
     return this.counter.used(nowMs) + (this.#refused?.total(nowMs) ?? 0)
   }
 
-  /** Of a budget that has passed one of its percentages. */
-  warning(nowMs: number): BudgetWarning | undefined {
-    const capacity = this.counter.capacity()
-    const percentUsed = capacity > 0 ? (100 * this.counter.used(nowMs)) / capacity : 0
+  /**
+   * Of a budget that has passed one of its percentages. It is the whole budget that is told of: what this process has counted of all of
+   * it, or `passedPercent`, which all pods together have passed.
+   */
+  warning(nowMs: number, passedPercent: number): BudgetWarning | undefined {
+    const used = this.counter.used(nowMs)
+    const percentUsed = Math.max(percentOf(used, this.row.limit), this.#together(used, passedPercent))
     if (percentUsed < this.#toldPercent / 2) this.#toldPercent = 0
     const percent = this.row.warnAtPercent.findLast((each) => percentUsed >= each)
     if (percent === undefined) return undefined
@@ -58,6 +75,16 @@ export class Count {
     this.#toldPercent = Math.max(percent, this.#toldPercent)
     return { row: this.row, key: this.key, percent, told }
   }
+
+  /** With keys, the fullest of all is what has passed: this one has too only if it has used as much of the share. */
+  #together(used: number, passedPercent: number): number {
+    if (this.row.keyOf === undefined) return passedPercent
+    return Math.min(passedPercent, percentOf(used, this.counter.capacity()))
+  }
+}
+
+function percentOf(used: number, amount: number): number {
+  return amount > 0 ? (100 * used) / amount : 0
 }
 
 function wantedSpanMs(span: Span): number {

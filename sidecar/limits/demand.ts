@@ -7,6 +7,8 @@ export interface Demand {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly costPicoUsd: number
+  /** How long answers are is not known yet. */
+  readonly certainty?: 'Guess'
 }
 
 /** To settle what never left this process: even `Requests` comes back. By identity; a Demand of zeros is a request that was sent. */
@@ -29,6 +31,11 @@ export function expectedAmount({ what, limit }: Pick<CountedRow, 'what' | 'limit
     case 'Cost':
       return Math.min(measured(what, expected), limit)
   }
+}
+
+/** Of it, what no answer is needed to know. */
+export function leastAmount(what: LimitedQuantity, expected: Demand): number {
+  return what === 'Tokens' || what === 'InputTokens' ? Math.max(1, measured('InputTokens', expected)) : 1
 }
 
 /** Whether it is known only when an answer has told it. */

@@ -80,6 +80,14 @@ export interface Expected {
   readonly size: BodySize
   /** Tokens that a tokenizer counted; undefined where the bytes decided. */
   readonly counted: number | undefined
+  /** What it is to be learnt into; undefined where there is nothing to learn. */
+  readonly basis: Basis | undefined
+}
+
+/** What is known of a model, and of its answers for one owner: found once per attempt, since its keys are new texts each time. */
+interface Basis {
+  readonly model: Learned
+  readonly output: Percentile95
 }
 
 const NOTHING: Expected = Object.freeze({
@@ -88,6 +96,7 @@ const NOTHING: Expected = Object.freeze({
   images: 0,
   size: { textBytes: 0, blobs: 0 },
   counted: undefined,
+  basis: undefined,
 })
 
 interface Learned {
@@ -128,34 +137,28 @@ export class Estimator {
     const size = fields.format === 'json' ? measureBody(asked.request.body) : { textBytes: 0, blobs: 1 }
     const counted = this.#count(asked, size)
     const learned = this.#models.at(asked.model)
+    const output = this.#outputs.at(`${asked.owner}\n${asked.model}`)
     const text = counted === undefined ? learned.bytes.of(size.textBytes) : learned.counted.of(counted)
     return {
       inputTokens: Math.ceil(text + learned.blobs.of(size.blobs)),
-      outputTokens: Math.min(this.#output(asked, firstOutput), asked.maxTokens ?? Number.POSITIVE_INFINITY),
+      outputTokens: Math.min(usualOutput(output, firstOutput), asked.maxTokens ?? Number.POSITIVE_INFINITY),
       images: operation === 'Images' ? answersOf(asked.request) : 0,
       size,
       counted,
+      basis: { model: learned, output },
     }
   }
 
   /** What the answer used, as the provider told it; what was estimated teaches nothing. `expected` is what `expect` said. */
-  learn(asked: Pick<Asked, 'model' | 'owner' | 'maxTokens'>, expected: Expected, usage: Usage): void {
-    if (expected === NOTHING || usage.estimated === true) return
-    const { size, counted } = expected
-    const { bytes, counted: perCounted, blobs } = this.#models.at(asked.model)
+  learn({ maxTokens }: Pick<Asked, 'maxTokens'>, { basis, size, counted }: Expected, usage: Usage): void {
+    if (basis === undefined || usage.estimated === true) return
+    const { bytes, counted: perCounted, blobs } = basis.model
     if (size.blobs > 0) blobs.learn(Math.max(0, usage.inputTokens - bytes.of(size.textBytes)), size.blobs)
     else {
       bytes.learn(usage.inputTokens, size.textBytes)
       if (counted !== undefined) perCounted.learn(usage.inputTokens, counted)
     }
-    this.#learnOutput(asked, usage.outputTokens)
-  }
-
-  /** What its own bound cut short would have been longer: it says how much is needed at least, and not how little is enough. */
-  #learnOutput(asked: Pick<Asked, 'model' | 'owner' | 'maxTokens'>, outputTokens: number): void {
-    const percentile = this.#outputs.at(outputKey(asked))
-    const isCut = asked.maxTokens !== undefined && outputTokens >= asked.maxTokens
-    if (!isCut || outputTokens > percentile.value()) percentile.add(outputTokens)
+    learnOutput(basis.output, usage.outputTokens, maxTokens)
   }
 
   /** From a stream that was whole: `contentBytes` of its reader, and the output that the provider told. */
@@ -174,20 +177,26 @@ export class Estimator {
     }
   }
 
-  #output(asked: Asked, first: number): number {
-    const percentile = this.#outputs.at(outputKey(asked))
-    const value = percentile.value()
-    return percentile.count < ANSWERS_MIN ? Math.max(first, value) : value
-  }
-
   #count({ model, request }: Asked, size: BodySize): number | undefined {
     if (request.body.length > COUNTED_BYTES_MAX || size.blobs > 0) return undefined
     return this.#tokenizerFor(model)?.count(request.body)
   }
 }
 
-function outputKey({ model, owner }: Pick<Asked, 'model' | 'owner'>): string {
-  return `${owner}\n${model}`
+function usualOutput(percentile: Percentile95, first: number): number {
+  const value = percentile.value()
+  return percentile.count < ANSWERS_MIN ? Math.max(first, value) : value
+}
+
+/** What its own bound cut short would have been longer: it says how much is needed at least, and not how little is enough. */
+function learnOutput(percentile: Percentile95, outputTokens: number, maxTokens: number | undefined): void {
+  const isCut = maxTokens !== undefined && outputTokens >= maxTokens
+  if (!isCut || outputTokens > percentile.value()) percentile.add(outputTokens)
+}
+
+/** Whether too few answers were seen to say how long they are. */
+export function isGuess({ basis }: Expected): boolean {
+  return basis !== undefined && basis.output.count < ANSWERS_MIN
 }
 
 /** What is held for it, as if it had been used: to be priced. */

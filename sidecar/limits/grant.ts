@@ -52,6 +52,7 @@ export class Grant {
     this.warnings = warnings
     this.#ledger = ledger
     ledger.open++
+    for (const count of charge.counts) count.open++
   }
 
   get shadowed(): readonly Reached[] {
@@ -65,7 +66,9 @@ export class Grant {
     this.#ledger.open--
     const { counts, amounts } = this.#charge
     for (let i = 0; i < counts.length; i++) {
-      const { counter, row } = counts[i] as Count
+      const count = counts[i] as Count
+      const { counter, row } = count
+      count.open--
       counter.settle(this.#tickets[i] as Ticket, amounts[i] as number, actualAmount(row.what, actual), nowMs)
     }
   }

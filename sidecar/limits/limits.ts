@@ -10,7 +10,7 @@
 import type { LimitShares, LimitsReport } from '../../contract/limit-shares.ts'
 import type { Count } from './count.ts'
 import type { CounterSource, Shortage, Ticket } from './counter.ts'
-import { type Demand, expectedAmount } from './demand.ts'
+import type { Demand } from './demand.ts'
 import { type BudgetWarning, Grant, type OpenGrants, type Reached } from './grant.ts'
 import { type CountedRow, isRefusing } from './limit-row.ts'
 import { RowCounts, type RowReport } from './row-counts.ts'
@@ -72,7 +72,7 @@ export class Limits {
     const survey = new Survey()
     for (const row of rows) {
       const count = this.#countsOf(row).countFor(values, nowMs)
-      survey.add(count, expectedAmount(row, expected), nowMs)
+      survey.add(count, count.amountOf(row, expected, nowMs), nowMs)
     }
     if (survey.reached !== undefined) return this.#refuse(survey.reached)
     if (survey.asksStore === 'Yes') return this.#takeFromStore(survey, nowMs)
@@ -92,20 +92,30 @@ export class Limits {
     return [...this.#adopted].map((counts) => counts.report(nowMs))
   }
 
-  /** What the operator divides by. */
+  /** What the operator divides by, and tells in statuses. */
   sharesReport(nowMs: number): LimitsReport {
-    const shared = this.reports(nowMs).filter(({ row }) => row.scope !== 'Pod')
+    const reports = this.reports(nowMs)
     return {
       instance: this.#shares.instance,
       sharesVersion: this.#shares.version,
-      limits: shared.map(({ row, capacity, used, wanted }) => ({ id: row.id, share: capacity, used, wanted })),
+      limits: reports.map(({ row, capacity, used, wanted }) => ({ id: row.id, share: capacity, used, wanted })),
     }
   }
 
   #grant(survey: Survey, tickets: readonly Ticket[], nowMs: number): Grant {
     for (const { row } of survey.shadowed) this.#countsOf(row).noteShadowRefused()
     for (const count of survey.counts) count.last = 'Admitted'
-    return new Grant(survey, tickets, warningsOf(survey.counts, nowMs), this.#ledger)
+    return new Grant(survey, tickets, this.#warningsOf(survey.counts, nowMs), this.#ledger)
+  }
+
+  #warningsOf(counts: readonly Count[], nowMs: number): readonly BudgetWarning[] {
+    let warnings = NO_WARNINGS
+    for (const count of counts) {
+      if (count.row.warnAtPercent.length === 0) continue
+      const warning = count.warning(nowMs, this.#shares.passedPercentOf(count.row, nowMs))
+      if (warning !== undefined) warnings = [...warnings, warning]
+    }
+    return warnings
   }
 
   #refuse(reached: Reached): Reached {
@@ -152,15 +162,6 @@ export class Limits {
 function takeOrAcquire({ counter, row }: Count, amount: number, nowMs: number): Ticket | Promise<Ticket | Shortage> {
   const acquired = isRefusing(row) ? counter.acquire?.(amount, nowMs) : undefined
   return acquired ?? counter.take(amount, nowMs)
-}
-
-function warningsOf(counts: readonly Count[], nowMs: number): readonly BudgetWarning[] {
-  let warnings = NO_WARNINGS
-  for (const count of counts) {
-    const warning = count.row.warnAtPercent.length > 0 ? count.warning(nowMs) : undefined
-    if (warning !== undefined) warnings = [...warnings, warning]
-  }
-  return warnings
 }
 
 function isTicket(answer: Ticket | Shortage): answer is Ticket {

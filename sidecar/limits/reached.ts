@@ -2,7 +2,7 @@
 import { Refusal } from '../errors.ts'
 import { SDK_WAIT_MAX_MS } from '../request/retry.ts'
 import type { Reached } from './grant.ts'
-import type { CountedRow, RowOwner, Span } from './limit-row.ts'
+import type { CountedRow } from './limit-row.ts'
 
 /** For what time alone does not mend: an open request must end, or a share come. Both take about so long. */
 const SOON_MS = 1000
@@ -26,17 +26,30 @@ export function reachedRefusal({ row, shortage, capacity }: Reached, wallClockMs
   const resetAtMs = retryAfterMs === undefined ? undefined : wallClockMs + retryAfterMs
   const tryAgain = retryAfterMs === undefined || retryAfterMs > SDK_WAIT_MAX_MS ? 'never' : 'later'
   const limit = { what: row.what, limit: row.limit, remaining: Math.floor(shortage.remaining), resetAtMs }
-  const detail = [describe(row), share(row, capacity), never ? 'This request alone is larger.' : '']
+  const detail = [describe(row), share(row, capacity), whyNoRoom(row, shortage)]
   const code = row.kind === 'Budget' ? 'budget_exhausted' : 'limit_reached'
   return new Refusal(code, detail.filter((part) => part !== '').join(' '), { retryAfterMs, limit, tryAgain })
 }
 
-function describe({ kind, name, owner, what, limit, span }: CountedRow): string {
-  return `${kind} "${name}" of ${ownerText(owner)}: ${amountText(what, limit)}${spanText(span)}.`
+function whyNoRoom({ what }: CountedRow, { kind, remaining }: Reached['shortage']): string {
+  if (kind === 'TooLarge') return 'This request alone is larger.'
+  if (remaining < 1) return ''
+  const left = `${amountText(what, Math.floor(remaining))} are left, and this request is expected to use more.`
+  return what === 'Requests' || what === 'InputTokens' ? left : `${left} A smaller bound on its answer may fit.`
 }
 
-function ownerText({ type, id }: RowOwner): string {
-  return `${type.toLowerCase()} ${id}`
+function describe(row: CountedRow): string {
+  return `${rowName(row)}: ${allowedText(row)}.`
+}
+
+/** `600 requests in 1m`, `500 USD in the month`. */
+export function allowedText(row: CountedRow): string {
+  return `${amountText(row.what, row.limit)}${spanText(row)}`
+}
+
+/** As callers are told of it: `Budget "month" of rule shop/chat/fast`. */
+export function rowName({ kind, name, owner: { type, id } }: CountedRow): string {
+  return `${kind} "${name}" of ${type.toLowerCase()} ${id}`
 }
 
 function share({ what, limit }: CountedRow, capacity: number): string {
@@ -52,9 +65,12 @@ function usdText(picoUsd: number): string {
   return (picoUsd / 1e12).toFixed(6).replace(/\.?0+$/, '')
 }
 
-function spanText(span: Span): string {
+function spanText({ span, what }: CountedRow): string {
   if (span.type === 'Open') return ''
-  return span.type === 'Window' ? ` in ${durationText(span.windowMs)}` : ` in the ${span.unit.toLowerCase()}`
+  if (span.type === 'Calendar') return ` in the ${span.unit.toLowerCase()}`
+  const { windowMs, burst } = span
+  const atOnce = burst === undefined ? '' : `, at most ${amountText(what, burst)} at once`
+  return ` in ${durationText(windowMs)}${atOnce}`
 }
 
 const SPANS: readonly (readonly [ms: number, unit: string])[] = [

@@ -4,6 +4,7 @@
 // A share that was granted to an earlier process of this pod is taken as used up at the moment at which this one started: what that
 // one used is unknown, and it was at most this.
 import type { LimitShares } from '../../contract/limit-shares.ts'
+import type { WallClock } from './calendar-counter.ts'
 import type { CountedRow } from './limit-row.ts'
 
 /** `Whole`: this process is the only one, or a store counts for all. */
@@ -15,14 +16,16 @@ export class Shares {
   /** `nowMs` of then. */
   readonly startedAtMs: number
   readonly #sharing: Sharing
+  readonly #wallClock: WallClock
   #granted: LimitShares | undefined
   /** By row, the most that an earlier process was granted. */
   readonly #inherited = new Map<string, number>()
 
-  constructor(sharing: Sharing, instance: string, startedAtMs: number) {
+  constructor(sharing: Sharing, instance: string, startedAtMs: number, wallClock: WallClock) {
     this.#sharing = sharing
     this.instance = instance
     this.startedAtMs = startedAtMs
+    this.#wallClock = wallClock
   }
 
   /** Of the shares in force; null before any. */
@@ -54,6 +57,16 @@ export class Shares {
   capacityOf(row: CountedRow): number {
     if (!this.isShared(row)) return row.limit
     return Math.min(row.limit, this.#granted?.shares[row.id] ?? 0)
+  }
+
+  /**
+   * At which of its percentages all pods together have passed the row, as the operator has said; 0: none, or this process counts
+   * the whole of it and knows by itself.
+   */
+  passedPercentOf(row: CountedRow, nowMs: number): number {
+    const mark = this.capacityOf(row) < row.limit ? this.#granted?.passed?.[row.id] : undefined
+    if (mark === undefined) return 0
+    return mark.untilMs === undefined || this.#wallClock(nowMs) < mark.untilMs ? mark.percent : 0
   }
 
   /** To be counted as used when this process started. What was open then has ended with the process that had opened it. */

@@ -6,6 +6,7 @@
 // a 200 counts as the provider's: it had accepted the request.
 // It never decides what happens next, and never looks at a message where a word exists.
 import type { Dialect, RetryReason } from '../../contract/sidecar-config.ts'
+import type { FaultDomain } from '../errors.ts'
 import { retryAfterMs } from '../http/retry-after.ts'
 import type { Verdict } from '../standing/circuit-breaker.ts'
 import { type ErrorBody, readErrorBody } from './error-body.ts'
@@ -146,6 +147,13 @@ export function classifyAnswer(answer: FailedAnswer, nowMs: number): Classified 
 export function classifyReported(dialect: Dialect, word: string | undefined, status: number | undefined): ErrorClass {
   const row = word === undefined ? undefined : WORDS[dialect].find(([words]) => words.test(word))
   return CLASSES[row?.[1] ?? (status === undefined ? 'ServerError' : kindOfStatus(status))]
+}
+
+/** Of what the client is answered. A provider's refusal of our key or our pace is not the caller's fault; other 4xx are. */
+export function faultOfStatus(status: number): FaultDomain | undefined {
+  if (status < 400) return undefined
+  const ours = status >= 500 || status === 401 || status === 402 || status === 403 || status === 429
+  return ours ? 'provider' : 'caller'
 }
 
 function kindOfAnswer({ dialect, status }: FailedAnswer, error: ErrorBody): Kind {

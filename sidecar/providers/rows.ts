@@ -1,6 +1,7 @@
 // One row per provider type: all that preparing a request must know about it. Adding a provider is adding a row; code
 // outside this file asks the row and never compares the type. Sources: each provider's API reference, and the paths that
 // its own SDK calls.
+import { DIALECTS } from '../../contract/provider-dialect.ts'
 import type { Dialect, HeaderConfig, ProviderType } from '../../contract/sidecar-config.ts'
 import { Refusal } from '../errors.ts'
 import { parameterName } from '../request/request-target.ts'
@@ -20,6 +21,7 @@ export interface Destination {
 }
 
 export interface ProviderRow {
+  /** Of `DIALECTS`, where compile finds it too. */
   readonly dialect: Dialect
   /** Path and query of the request line. Throws Refusal `model_not_found` for a model that no path can name. */
   readonly target: (to: Destination) => string
@@ -30,7 +32,7 @@ export interface ProviderRow {
 }
 
 const OPENAI: ProviderRow = {
-  dialect: 'OpenAI',
+  dialect: DIALECTS.OpenAI,
   target: (to) => withQuery(to.basePath + to.endpoint, modelAs('model', to)),
   keyHeader: (key) => ({ name: 'authorization', value: `Bearer ${key}` }),
   negotiable: undefined,
@@ -38,27 +40,27 @@ const OPENAI: ProviderRow = {
 
 export const PROVIDER_ROWS: Readonly<Record<ProviderType, ProviderRow>> = {
   OpenAI: OPENAI,
-  OpenAICompatible: OPENAI,
+  OpenAICompatible: { ...OPENAI, dialect: DIALECTS.OpenAICompatible },
   AzureOpenAI: {
-    dialect: 'OpenAI',
+    dialect: DIALECTS.AzureOpenAI,
     target: azureTarget,
     keyHeader: (key) => ({ name: 'api-key', value: key }),
     negotiable: undefined,
   },
   Anthropic: {
-    dialect: 'Anthropic',
+    dialect: DIALECTS.Anthropic,
     target: ({ basePath, endpoint, query }) => withQuery(basePath + endpoint, query),
     keyHeader: (key) => ({ name: 'x-api-key', value: key }),
     negotiable: { name: 'anthropic-version', value: '2023-06-01' },
   },
   Gemini: {
-    dialect: 'Gemini',
+    dialect: DIALECTS.Gemini,
     target: (to) => withQuery(to.basePath + geminiPath(to), to.query),
     keyHeader: (key) => ({ name: 'x-goog-api-key', value: key }),
     negotiable: undefined,
   },
   Bedrock: {
-    dialect: 'Bedrock',
+    dialect: DIALECTS.Bedrock,
     target: (to) => withQuery(to.basePath + bedrockPath(to), to.query),
     // An API key for Amazon Bedrock; requests are not signed.
     keyHeader: (key) => ({ name: 'authorization', value: `Bearer ${key}` }),

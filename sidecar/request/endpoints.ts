@@ -9,6 +9,7 @@
 // Rejected: a router library or URLPattern, which normalise; `new URL`, which resolves `..` and `%2e` silently.
 import type { Dialect, Operation } from '../../contract/sidecar-config.ts'
 import { Refusal } from '../errors.ts'
+import type { DecodedRequest } from './decoded-request.ts'
 import { header, type RequestHead } from './head.ts'
 import {
   hidesSeparator,
@@ -19,13 +20,8 @@ import {
   splitTarget,
 } from './request-target.ts'
 
-/** A request before its body is read. The fields that DecodedRequest has too mean the same there. */
-export interface Target {
-  dialect: Dialect
-  operation: Operation
-  addressing: 'Standard' | 'Azure'
-  endpoint: string
-  query: string
+/** A request before its body is read. */
+export interface Target extends Pick<DecodedRequest, 'dialect' | 'operation' | 'addressing' | 'endpoint' | 'query'> {
   /** From path or query; it wins over a model in the body. */
   model: string | undefined
   /** Whether the path asks for a stream; undefined where it is the body's to say. */

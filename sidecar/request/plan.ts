@@ -5,6 +5,7 @@
 // few would remain: then health is disregarded, because an application is served better by a provider that may be ill than by a
 // refusal. One whose credentials cannot be used is left out in any case: asking would only be refused again.
 // It decides for this request only, and takes nothing: slots and keys are taken when an attempt is made.
+import { comparedPrice } from '../../contract/compared-price.ts'
 import type { Balance } from '../../contract/sidecar-config.ts'
 import type { Backend, Provider } from '../config/runtime.ts'
 import { type Choice, modelAt } from './route.ts'
@@ -135,11 +136,6 @@ export function isDearer(backend: Backend, other: Backend, model: string | undef
   return priceOf(backend, model) > priceOf(other, model)
 }
 
-/**
- * Of one million tokens, three quarters of them input: about what chat uses. What no price is known for comes last, since it may
- * cost anything.
- */
 function priceOf(backend: Backend, model: string | undefined): number {
-  const price = model === undefined ? undefined : modelAt(backend, model)?.price
-  return price === undefined ? Number.POSITIVE_INFINITY : 3 * price.inputPicoUsd + price.outputPicoUsd
+  return comparedPrice(model === undefined ? undefined : modelAt(backend, model)?.price)
 }

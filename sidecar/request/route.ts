@@ -213,7 +213,8 @@ function list(names: readonly string[]): string {
   return rest > 0 ? `${names.slice(0, NAMES_MAX).join(', ')} and ${rest} more` : names.join(', ')
 }
 
-function quote(model: string): string {
+/** A model's name for a message, which a client may have made long. */
+export function quote(model: string): string {
   return `"${shorten(model)}"`
 }
 

@@ -3,12 +3,19 @@
 // What is leased is spent here, without a round trip; what comes back or is missing is sent in batches. Beside the store's count a local
 // one is kept of what this process takes: it decides by the share while the store is away, so that a process that has used its share
 // already does not get it a second time. Rows that never refuse need no lease: they are counted in batches.
-import type { Period } from '../limits/calendar.ts'
+import type { Period } from '../../contract/calendar.ts'
 import { beyondCapacity, type Counter, type Shortage, type Ticket } from '../limits/counter.ts'
 import { type CountedRow, isRefusing } from '../limits/limit-row.ts'
 import { Acquisitions, type Leasing, type StoreCall } from './acquisitions.ts'
 import { AMOUNT_SCRIPT, type AmountCall, type AmountReply, amountValues, parseAmountReply } from './amount-script.ts'
-import { lifeMsOf, type PeriodClock, periodOfCall, type SpanOfCall, windowOfCall } from './amount-span.ts'
+import {
+  BUCKETS_PER_WINDOW,
+  lifeMsOf,
+  type PeriodClock,
+  periodOfCall,
+  type SpanOfCall,
+  windowOfCall,
+} from './amount-span.ts'
 import type { CounterDeps, Flushable } from './counter-deps.ts'
 import { type Denial, shortageBy } from './denial.ts'
 import { localShare, shortageWithoutStore } from './failure-policy.ts'
@@ -112,7 +119,8 @@ export class AmountCounter implements Counter, Leasing, Flushable {
     this.#local.settle(this.#tickets.redeem(ticket), from, to, nowMs)
     if (from === to) return
     const { ledger, startMs } = this.#accountAt(nowMs)
-    if (this.#periods === undefined || bucket === startMs) ledger.settle(bucket, to - from, nowMs)
+    if (this.#periods === undefined) ledger.settle(this.#bucketOf(bucket, to - from, nowMs), to - from, nowMs)
+    else if (bucket === startMs) ledger.settle(bucket, to - from, nowMs)
     else if (to > from) ledger.change(startMs, to - from)
     this.#deps.schedule(this)
   }
@@ -277,6 +285,12 @@ export class AmountCounter implements Counter, Leasing, Flushable {
 
   #bucketAt(nowMs: number): number {
     return Math.floor((nowMs + this.#aheadMs) / this.#window.bucketMs)
+  }
+
+  /** Where a difference is counted. When what it belongs to has left the window, more counts as of now; the store knows no difference of less. */
+  #bucketOf(bucket: number, difference: number, nowMs: number): number {
+    const newest = this.#bucketAt(nowMs)
+    return difference > 0 && bucket < newest - BUCKETS_PER_WINDOW ? newest : bucket
   }
 
   #accountAt(nowMs: number): Account {

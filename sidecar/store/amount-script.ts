@@ -31,7 +31,8 @@ local bucket, oldest = 0, 0
 if width > 0 then
   bucket, oldest = math.floor(now / width), math.floor((now - kept) / width)
 end
--- A clock that was set back: nothing is counted in buckets that were forgotten.
+local first = oldest
+-- A clock that was set back: nothing is counted in buckets that were forgotten, but in the present one.
 if head and head > oldest then oldest = head end
 if bucket < oldest then bucket = oldest end
 
@@ -75,7 +76,7 @@ if is_new then
     if width == 0 then number = 0 end
     if number > bucket then number = bucket end
     if number >= oldest then change(number, amount)
-    elseif amount > 0 then change(bucket, amount) end
+    elseif amount > 0 and number >= first then change(bucket, amount) end
   end
 end
 

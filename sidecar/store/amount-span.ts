@@ -1,5 +1,5 @@
 // How a row's time looks to the store: how wide buckets are, how long a lease may live, what key holds the count now. Pure.
-import type { Calendar, Period } from '../limits/calendar.ts'
+import type { Calendar, Period } from '../../contract/calendar.ts'
 import type { WallClock } from '../limits/calendar-counter.ts'
 import type { CountedRow } from '../limits/limit-row.ts'
 import type { AmountCall } from './amount-script.ts'
@@ -7,7 +7,7 @@ import type { AmountCall } from './amount-script.ts'
 /** The part of a call that the row decides. */
 export type SpanOfCall = Pick<AmountCall, 'bucketMs' | 'keptMs' | 'limit' | 'burst' | 'refillPerMs' | 'expiryMs'>
 
-const BUCKETS_PER_WINDOW = 128
+export const BUCKETS_PER_WINDOW = 128
 const LIFE_MAX_MS = 1000
 /** Of what a burst refills during the life of a lease: a lease spent late must not add to a full bucket of tokens. */
 const BURST_PART = 0.1

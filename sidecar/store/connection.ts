@@ -6,19 +6,26 @@
 // can make it harmless (lease-ledger.ts). A reply of READONLY means that the primary has become a replica: the connection is dropped,
 // so that the next one asks who is primary.
 //
+// Whether the store serves is asked here and not by ioredis, whose ready check writes to stderr where the user may not run INFO. Behind
+// sentinels its check stays: a replica that a sentinel calls primary makes it ask the next sentinel.
+//
 // ioredis is loaded with the first store, so a sidecar without one does not carry it. Rejected: its automatic resending and offline
 // queue (they act after the caller has decided otherwise), a timer per command (the deadlines are ours), and its failover detector
 // (a failover that it sees while it connects ends the client for good; whoever is no primary any more says READONLY).
-import { readFile } from 'node:fs/promises'
 import type { SecureContextOptions } from 'node:tls'
 import type { Cluster, CommonRedisOptions, Redis } from 'ioredis'
+import { explainDenied } from './denial-words.ts'
 import type { Script } from './script.ts'
-import { describeStore, type StoreAddress, type StoreCredentials } from './store-address.ts'
+import type { StoreAddress, StoreCredentials } from './store-address.ts'
+import { evictionPolicyOf, isLoading } from './store-info.ts'
+import { readTlsFiles } from './tls-files.ts'
 
 export interface StoreConnection {
   isReady(): boolean
-  /** Rejects at once when there is no connection, and when the one that it went out on is lost. */
+  /** `keys` without the address's prefix. Rejects at once when there is no connection, and when the one that it went out on is lost. */
   run(script: Script, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown>
+  /** By which the store may forget counts; undefined where it forgets none, or does not tell. Of a cluster, that of any primary. */
+  evictionPolicy(): Promise<string | undefined>
   close(): void
 }
 
@@ -29,13 +36,15 @@ export interface ConnectionEvents {
 }
 
 const CONNECT_TIMEOUT_MS = 1000
+/** ioredis lets it pass when it closes a connection that is gone already, too. */
+const DISCONNECT_TIMEOUT_MS = 100
 /** A connection on which nothing comes for so long while replies are due is taken for dead. */
 const SILENCE_MAX_MS = 1000
 const RECONNECT_MIN_MS = 50
 const RECONNECT_MAX_MS = 2000
 const CLUSTER_REFRESH_MS = 5000
 
-/** Returns before the connection is up. Throws when a PEM file cannot be read. */
+/** Returns before the connection is up. Throws when a PEM file cannot be read, or is none. */
 export async function openConnection(
   address: StoreAddress,
   events: ConnectionEvents,
@@ -43,25 +52,71 @@ export async function openConnection(
 ): Promise<StoreConnection> {
   const options = await connectionOptions(address, random)
   const client = await createClient(address, options, random)
-  const unreachable = `${describeStore(address)} cannot be reached`
+  hearEveryError(client)
+  const unreachable = 'it cannot be reached'
   let why = unreachable
-  client.on('error', (error: Error) => {
-    why = error.message
+  let isServing = false
+  client.on('error', (error: ClientError) => {
+    why = explainDenied(error.lastNodeError?.message ?? error.message, '')
   })
-  client.on('ready', () => {
-    why = unreachable
-    events.onReady()
+  client.on('ready', async () => {
+    const refusal = await refusalOf(client)
+    if (client.status !== 'ready') return
+    why = refusal ?? unreachable
+    isServing = refusal === undefined
+    if (isServing) events.onReady()
+    else client.disconnect()
   })
-  client.on('close', () => events.onLost(why))
+  client.on('close', () => {
+    isServing = false
+    events.onLost(why)
+  })
   const ending = reconnectAtEnd(client, random)
   return {
-    isReady: () => client.status === 'ready',
-    run: (script, keys, values) => runScript(client, script, keys, values),
+    isReady: () => isServing && client.status === 'ready',
+    run: (script, keys, values) => {
+      const prefixed = keys.map((key) => address.keyPrefix + key)
+      return runScript(client, script, prefixed, values)
+    },
+    evictionPolicy: () => readEvictionPolicy(client),
     close() {
       ending.abort()
       client.disconnect()
     },
   }
+}
+
+/** Of a cluster: what the node said that was asked last. */
+type ClientError = Error & { lastNodeError?: Error | null }
+
+/** Why a store that has let us in does not serve us: it wants a password, or is not there yet. Undefined: nothing is known against it. */
+async function refusalOf(client: Redis | Cluster): Promise<string | undefined> {
+  // A cluster is ready when its nodes say that it is.
+  if ('nodes' in client) return undefined
+  try {
+    return isLoading(await client.info('persistence')) ? 'it is loading its data' : undefined
+  } catch (error) {
+    // Nothing but an answer is one: a connection that is lost meanwhile is told of by itself.
+    const isAnswer = error instanceof Error && error.name === 'ReplyError'
+    return isAnswer && !error.message.startsWith('NOPERM') ? error.message : undefined
+  }
+}
+
+async function readEvictionPolicy(client: Redis | Cluster): Promise<string | undefined> {
+  const nodes = 'nodes' in client ? client.nodes('master') : [client]
+  const told = await Promise.all(nodes.map((node) => node.info('memory').then(evictionPolicyOf, () => undefined)))
+  return told.find((policy) => policy !== undefined)
+}
+
+/**
+ * A refusal after the handshake, as TLS 1.3 refuses a client's certificate, is an error of a socket that stays open. ioredis hears one of
+ * each socket; the next, such as that of its silence, would end the process.
+ */
+function hearEveryError(client: Redis | Cluster): void {
+  if ('nodes' in client) {
+    for (const node of client.nodes()) hearEveryError(node)
+    client.on('+node', hearEveryError)
+  } else client.on('connect', () => client.stream.on('error', () => {}))
 }
 
 /** A client that lost its connection while it was making one can give up for good. Until it is aborted, it may not. */
@@ -113,14 +168,19 @@ async function createClient(
 }
 
 /** The mapping of replies chooses among overloads of the client's constructor. */
-type ConnectionOptions = Omit<CommonRedisOptions, 'replyMapping'> & { tls?: SecureContextOptions }
+type ConnectionOptions = Omit<CommonRedisOptions, 'replyMapping'> & {
+  disconnectTimeout: number
+  tls?: SecureContextOptions
+}
 
 async function connectionOptions(address: StoreAddress, random: () => number): Promise<ConnectionOptions> {
   return {
     ...namedCredentials(address.credentials, 'username', 'password'),
-    ...(address.tls && { tls: await tlsOptions(address) }),
+    ...(address.tls && { tls: await readTlsFiles(address) }),
+    enableReadyCheck: address.topology === 'Sentinel',
     protocol: 2,
     disableClientInfo: true,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     connectionName: 'outrigger',
     connectTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: SILENCE_MAX_MS,
@@ -130,15 +190,6 @@ async function connectionOptions(address: StoreAddress, random: () => number): P
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
   }
-}
-
-async function tlsOptions({ caFile, certificateFile, keyFile }: StoreAddress): Promise<SecureContextOptions> {
-  const [ca, cert, key] = await Promise.all([caFile, certificateFile, keyFile].map((file) => pemOf(file)))
-  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
-}
-
-async function pemOf(file: string): Promise<Buffer | undefined> {
-  return file === '' ? undefined : readFile(file)
 }
 
 function namedCredentials(
@@ -158,6 +209,19 @@ function jitteredDelay(random: () => number): (attempt: number) => number {
 
 async function runScript(
   client: Redis | Cluster,
+  script: Script,
+  keys: readonly string[],
+  values: readonly (string | number)[],
+): Promise<unknown> {
+  try {
+    return await runByName(client, script, keys, values)
+  } catch (error) {
+    throw error instanceof Error ? withReason(error, script) : error
+  }
+}
+
+async function runByName(
+  client: Redis | Cluster,
   { lua, sha1 }: Script,
   keys: readonly string[],
   values: readonly (string | number)[],
@@ -167,6 +231,11 @@ async function runScript(
   } catch (error) {
     // Nothing was done: the store was started anew, or its scripts were flushed.
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-    return client.eval(lua, keys.length, ...keys, ...values)
+    return await client.eval(lua, keys.length, ...keys, ...values)
   }
+}
+
+function withReason(error: Error, script: Script): Error {
+  const message = explainDenied(error.message, script.lua)
+  return message === error.message ? error : new Error(message, { cause: error })
 }

@@ -1,5 +1,6 @@
 // What counts are called in the store. All keys of one count share a hash tag (the part in braces), so that a cluster keeps them on one
-// node and a script finds them there. Pod, workload and namespace, which one sidecar has one value of, are told apart here.
+// node and a script finds them there. Pod, workload and namespace, which one sidecar has one value of, are told apart here. The prefix of
+// the store's address is not in it: the connection puts it in front, so that another address is no other count.
 import { hash } from 'node:crypto'
 import type { LimitScope } from '../../contract/limit-config.ts'
 import type { CountedRow } from '../limits/limit-row.ts'
@@ -15,23 +16,23 @@ export interface Identity {
 const PLAIN = /^[\w.:/@|-]{1,160}$/
 
 /** `key`: the values of the row's keys that differ within this process. */
-export function countName(keyPrefix: string, row: CountedRow, key: string, identity: Identity): string {
+export function countName(row: CountedRow, key: string, identity: Identity): string {
   const own = row.per.flatMap(({ type }) => ownValue(type, identity) ?? [])
   const values = key === '' ? own : [...own, key]
-  return `${keyPrefix}{${plain([row.id, ...values])}}:${row.what}`
+  return `{${plain([row.id, ...values])}}:${row.what}`
 }
 
 /** Of the sidecars that meet in counts of this scope. */
-export function presenceName(keyPrefix: string, scope: LimitScope, { pod, workload, namespace }: Identity): string {
+export function presenceName(scope: LimitScope, { pod, workload, namespace }: Identity): string {
   switch (scope) {
     case 'Pod':
-      return `${keyPrefix}{${plain(['sidecars', namespace, workload, pod])}}`
+      return `{${plain(['sidecars', namespace, workload, pod])}}`
     case 'Workload':
-      return `${keyPrefix}{${plain(['sidecars', namespace, workload])}}`
+      return `{${plain(['sidecars', namespace, workload])}}`
     case 'Namespace':
-      return `${keyPrefix}{${plain(['sidecars', namespace])}}`
+      return `{${plain(['sidecars', namespace])}}`
     case 'Cluster':
-      return `${keyPrefix}{sidecars}`
+      return '{sidecars}'
   }
 }
 

@@ -13,15 +13,13 @@ const SHARED: readonly LimitScope[] = ['Workload', 'Namespace', 'Cluster']
 const BEATS_KEPT = 4
 
 export class Presence {
-  readonly #keyPrefix: string
   readonly #identity: Identity
   readonly #instance: string
   readonly #beatMs: number
   /** As seen last, and kept while the store is away. */
   readonly #seen: Record<LimitScope, number> = { Pod: 1, Workload: 1, Namespace: 1, Cluster: 1 }
 
-  constructor(keyPrefix: string, identity: Identity, instance: string, beatMs: number) {
-    this.#keyPrefix = keyPrefix
+  constructor(identity: Identity, instance: string, beatMs: number) {
     this.#identity = identity
     this.#instance = instance
     this.#beatMs = beatMs
@@ -42,7 +40,7 @@ export class Presence {
   }
 
   async #say(run: Run, scope: LimitScope, keptMs: number): Promise<void> {
-    const keys = [presenceName(this.#keyPrefix, scope, this.#identity)]
+    const keys = [presenceName(scope, this.#identity)]
     const count = Number(await run(PRESENCE_SCRIPT, keys, [this.#instance, keptMs]))
     this.#seen[scope] = Math.max(1, count)
   }

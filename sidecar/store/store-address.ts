@@ -1,6 +1,6 @@
-// What `--store URL` says: which Redis or Valkey, how it is reached, and as whom.
+// What `--store URL` says: which Redis or Valkey, how it is reached, and as whom; or, with `file:PATH`, which file says so.
 //
-// In: the flag's text. Out: hosts and options as values, the credentials inside a SecretValue; a mistake is an Error whose message
+// In: the text of the flag, or of that file. Out: hosts and options as values, the credentials inside a SecretValue; a mistake is an Error whose message
 // never repeats the text, since it may hold a password. Own parsing, because WHATWG URLs know neither lists of hosts nor these schemes.
 import { SecretValue } from '../../contract/secret.ts'
 import { type Address, parseAddress } from '../../process/flag.ts'
@@ -31,6 +31,11 @@ export interface StoreAddress {
   sentinelCredentials: StoreCredentials | undefined
 }
 
+/** The address stands in a file, which is followed (address-file.ts). */
+export interface StoreFile {
+  file: string
+}
+
 const SCHEMES: Readonly<Record<string, { topology: StoreTopology; tls: boolean; port: number }>> = {
   redis: { topology: 'Standalone', tls: false, port: 6379 },
   rediss: { topology: 'Standalone', tls: true, port: 6379 },
@@ -43,9 +48,16 @@ const SCHEMES: Readonly<Record<string, { topology: StoreTopology; tls: boolean; 
 const PARAMETERS = ['ca', 'cert', 'key', 'prefix', 'sentinelUser', 'sentinelPassword']
 const KEY_PREFIX = 'outrigger:'
 
-/** `redis://user:password@host:6379/0?prefix=…`; the empty text is no store. Throws an Error that repeats no part of the text. */
-export function parseStoreAddress(text: string): StoreAddress | undefined {
+/** A URL, or `file:PATH`; the empty text is no store. Throws an Error that repeats no part of the text. */
+export function parseStore(text: string): StoreAddress | StoreFile | undefined {
   if (text === '') return undefined
+  const file = /^file:(?:\/\/(?=\/))?(.*)$/.exec(text)?.[1]
+  if (file === '') throw new Error('expected a path after file:')
+  return file === undefined ? parseStoreAddress(text) : { file }
+}
+
+/** `redis://user:password@host:6379/0?prefix=…`. Throws an Error that repeats no part of the text. */
+export function parseStoreAddress(text: string): StoreAddress {
   const match = /^([a-z+]+):\/\/(?:([^@/?]*)@)?([^@/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(text)
   const [, schemeName = '', userInfo, hostList = '', path = '', query = ''] = match ?? []
   const scheme = Object.hasOwn(SCHEMES, schemeName) ? SCHEMES[schemeName] : undefined

@@ -91,6 +91,11 @@ export class StoreGate implements ConnectionEvents {
     return this.#why
   }
 
+  /** Why there is no connection: shown until there is one. */
+  explain(why: string): void {
+    if (this.#connection === undefined) this.#change(this.#state, why)
+  }
+
   use(connection: StoreConnection): void {
     this.#connection = connection
     if (connection.isReady()) this.onReady()

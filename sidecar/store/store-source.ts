@@ -19,19 +19,18 @@ import type { CountedRow } from '../limits/limit-row.ts'
 import { createLocalSource } from '../limits/local-source.ts'
 import { AmountCounter } from './amount-counter.ts'
 import { PeriodClock } from './amount-span.ts'
-import { openConnection } from './connection.ts'
 import type { CounterDeps } from './counter-deps.ts'
 import { Deadlines } from './deadlines.ts'
-import type { OnStoreFailure } from './failure-policy.ts'
+import { localShare, type OnStoreFailure } from './failure-policy.ts'
 import { FlushQueue } from './flush-queue.ts'
 import { countName, type Identity } from './key-name.ts'
 import { Presence } from './presence.ts'
 import { SlotCounter } from './slot-counter.ts'
 import { describeStore, type StoreAddress } from './store-address.ts'
 import { type GateReport, type StoreChange, StoreGate } from './store-gate.ts'
+import { StoreLink } from './store-link.ts'
 
 export interface StoreOptions {
-  readonly address: StoreAddress
   /** The longest that a request waits for the store. */
   readonly timeoutMs: number
   readonly onFailure: OnStoreFailure
@@ -42,16 +41,37 @@ export interface StoreOptions {
   readonly random: () => number
   /** What the operator has granted this pod of the row; undefined where it grants nothing to anybody. */
   readonly shareOf?: (row: CountedRow) => number | undefined
-  readonly onState?: (change: StoreChange) => void
+  readonly onState?: (change: SourceChange) => void
+  /** Without credentials: from now on it is the one that is used. */
+  readonly onAddress?: (store: string) => void
+  /** Why the newest address is not used, once for each reason; free of credentials. */
+  readonly onProblem?: (why: string) => void
+  /** Once for each connection to a store that may forget counts. */
+  readonly onEviction?: (eviction: Eviction) => void
   /** For how long slots outlive a sidecar that was killed. */
   readonly slotTtlMs?: number
-  /** The longest that the start waits for the store. */
+  /** The longest that `connect` waits for the store. */
   readonly startWaitMs?: number
 }
 
+export interface SourceChange extends StoreChange {
+  /** The address without credentials; null while there is none. */
+  readonly store: string | null
+}
+
+export interface Eviction {
+  readonly store: string | null
+  /** Its `maxmemory-policy`. */
+  readonly policy: string
+}
+
 export interface StoreReport extends GateReport {
-  /** The address without credentials. */
-  readonly store: string
+  /** The address without credentials; null while there is none. */
+  readonly store: string | null
+  /** The `maxmemory-policy` by which the store may forget counts, as it was when we connected; null where it forgets none, or does not tell. */
+  readonly evictionPolicy: string | null
+  /** Why the newest address is not used; null where it is. */
+  readonly problem: string | null
   readonly onFailure: OnStoreFailure
   /** Seen last, of the whole store; itself included. */
   readonly sidecars: number
@@ -60,7 +80,16 @@ export interface StoreReport extends GateReport {
 }
 
 export interface StoreSource extends CounterSource {
+  /**
+   * The store is there from now on; another one, or the same by another password, takes over when it lets us in. Not twice at once.
+   * Waits a moment for it while there is none. Rejects when a file that the address names cannot be read, and changes nothing.
+   */
+  connect(address: StoreAddress): Promise<void>
+  /** Why there is no address, or none but the last one; undefined: there is no such reason any more. */
+  explain(why: string | undefined): void
   report(): StoreReport
+  /** What this process may count of it while the store is away. */
+  shareOf(row: CountedRow): number
   /** Tells the store what is left to tell, for a moment, and leaves it. */
   close(): Promise<void>
 }
@@ -71,19 +100,19 @@ const EARLY_BEATS_MS = [200, 1000]
 const START_WAIT_MS = 1000
 const CLOSE_WAIT_MS = 500
 
-/** Waits a moment for the store, and goes on without it. Throws when a file that the address names cannot be read. */
-export async function createStoreSource(options: StoreOptions): Promise<StoreSource> {
-  const { address, timeoutMs, onFailure, identity, now, wallClock, random } = options
+/** Without an address the declared policy decides, as it does whenever the store has failed. */
+export function createStoreSource(options: StoreOptions): StoreSource {
+  const { timeoutMs, onFailure, identity, now, wallClock, random } = options
   const instance = randomUUID()
   const deadlines = new Deadlines(timeoutMs, now)
-  const presence = new Presence(address.keyPrefix, identity, instance, BEAT_MS)
+  const presence = new Presence(identity, instance, BEAT_MS)
   const gate: StoreGate = new StoreGate({
     timeoutMs,
     deadlines,
     now,
     random,
     probe: () => presence.beat((...call) => gate.probing(...call)),
-    onState: (change) => options.onState?.(change),
+    onState: (change) => options.onState?.({ ...change, store: usedStore() }),
   })
   const queue = new FlushQueue(now)
   const deps: CounterDeps = {
@@ -98,38 +127,66 @@ export async function createStoreSource(options: StoreOptions): Promise<StoreSou
     shareOf: options.shareOf ?? (() => undefined),
     schedule: (counter) => queue.add(counter),
   }
-  gate.use(await openConnection(address, gate, random))
+  let evictionPolicy: string | undefined
+  let problem: string | undefined
+  const note = (why: string | undefined): void => {
+    if (why !== undefined && why !== problem) options.onProblem?.(why)
+    problem = why
+  }
+  const link = new StoreLink(gate, random, {
+    onUsed(address) {
+      note(undefined)
+      options.onAddress?.(describeStore(address))
+    },
+    onProblem: note,
+    onEvictionPolicy(policy) {
+      evictionPolicy = policy
+      if (policy !== undefined) options.onEviction?.({ store: usedStore(), policy })
+    },
+  })
+  const usedStore = () => (link.address === undefined ? null : describeStore(link.address))
   const beats = setInterval(() => void keepPresent(gate, presence), BEAT_MS * (0.9 + 0.2 * random()))
   // Sidecars that start together learn soon that they are several, and how small a local share is.
   const early = EARLY_BEATS_MS.map((afterMs) => setTimeout(() => void keepPresent(gate, presence), afterMs))
   for (const timer of [beats, ...early]) timer.unref()
-  await gate.untilUp(options.startWaitMs ?? START_WAIT_MS)
   return {
     create: counterFactory(options, deps),
+    async connect(address) {
+      await link.use(address)
+      await gate.untilUp(options.startWaitMs ?? START_WAIT_MS)
+    },
+    explain(why) {
+      note(why)
+      if (why !== undefined) gate.explain(why)
+    },
     report: () => ({
       ...gate.report(),
-      store: describeStore(address),
+      store: usedStore(),
+      evictionPolicy: evictionPolicy ?? null,
+      problem: problem ?? null,
       onFailure,
       sidecars: presence.sidecars('Cluster'),
       unsettled: queue.size,
     }),
+    shareOf: (row) => localShare(row.limit, deps.shareOf(row), presence.sidecars(row.scope)),
     async close() {
       clearInterval(beats)
       for (const timer of early) clearTimeout(timer)
       await queue.drain(gate.isUp ? CLOSE_WAIT_MS : 0)
       if (gate.isUp) await presence.leave((...call) => gate.call(...call)).catch(() => undefined)
       gate.close()
+      link.close()
       deadlines.close()
     },
   }
 }
 
 function counterFactory(options: StoreOptions, deps: CounterDeps): CounterSource['create'] {
-  const { address, identity, wallClock, slotTtlMs = SLOT_TTL_MS } = options
+  const { identity, wallClock, slotTtlMs = SLOT_TTL_MS } = options
   const local = createLocalSource({ wallClock })
   const calendarOf = createCalendars()
   return (row, key, capacity, nowMs) => {
-    const name = countName(address.keyPrefix, row, key, identity)
+    const name = countName(row, key, identity)
     const beside = local.create(row, key, capacity, nowMs)
     if (row.span.type === 'Open') return new SlotCounter(row, name, beside, slotTtlMs, deps)
     const periods = row.span.type === 'Calendar' ? new PeriodClock(calendarOf(row.span), wallClock, nowMs) : undefined

@@ -9,10 +9,10 @@
 import type { BodyReader } from './body-reader.ts'
 import { FRAME_PRELUDE_BYTES, type Frame, frameBytes, readFrame } from './eventstream-frame.ts'
 import type { ProviderError } from './provider-error.ts'
+import { Unfinished } from './unfinished.ts'
 import type { Usage } from './usage.ts'
 
 const HELD_BYTES_MAX = 1024 * 1024
-const EMPTY = Buffer.alloc(0)
 
 /** What a dialect makes of frames; sees them in order, and lives as long as one stream. */
 export interface FrameWatch {
@@ -29,9 +29,8 @@ export interface FrameWatch {
 
 export class EventStreamReader implements BodyReader {
   readonly #watch: FrameWatch
-  /** An unfinished frame in its own memory, used up to #heldBytes; never written again once it was handed out. */
-  #held: Buffer = EMPTY
-  #heldBytes = 0
+  /** An unfinished frame. */
+  readonly #held = new Unfinished()
   /** What is still to come of a frame that is passed on in pieces. */
   #passingBytes = 0
   #damaged = false
@@ -42,13 +41,12 @@ export class EventStreamReader implements BodyReader {
 
   push(chunk: Buffer): Buffer | null {
     if (this.#damaged) return null
-    const held = this.#heldBytes > 0
-    const bytes = held ? this.#hold(chunk) : chunk
+    const held = this.#held.bytes > 0
+    const bytes = held ? this.#held.add(chunk) : chunk
     const end = this.#readFrames(bytes)
     if (held && end === 0) return null
-    this.#held = EMPTY
-    this.#heldBytes = 0
-    if (end < bytes.length && !this.#damaged) this.#hold(bytes.subarray(end))
+    this.#held.clear()
+    if (end < bytes.length && !this.#damaged) this.#held.add(bytes.subarray(end))
     return end === 0 ? null : bytes.subarray(0, end)
   }
 
@@ -98,18 +96,5 @@ export class EventStreamReader implements BodyReader {
     const end = Math.min(bytes.length, at + left)
     this.#passingBytes = left - (end - at)
     return end
-  }
-
-  /** Copies the chunk behind what is held, doubling the room so that a trickled frame is not copied at every read. */
-  #hold(chunk: Buffer): Buffer {
-    const needed = this.#heldBytes + chunk.length
-    if (needed > this.#held.length) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, this.#heldBytes * 2))
-      this.#held.copy(grown, 0, 0, this.#heldBytes)
-      this.#held = grown
-    }
-    chunk.copy(this.#held, this.#heldBytes)
-    this.#heldBytes = needed
-    return this.#held.subarray(0, needed)
   }
 }

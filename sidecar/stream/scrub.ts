@@ -37,11 +37,8 @@ export class Scrubber {
     for (let i = 0; i < headers.length; i++) headers[i] = this.text(headers[i] as string)
   }
 
-  /**
-   * How many bytes at the end of `chunk` could be the beginning of the key: what a caller that forwards arbitrary pieces
-   * must keep back until the next one.
-   */
-  heldBack(chunk: Buffer): number {
+  /** How many bytes at the end of a chunk that is masked could be the beginning of the key. */
+  unsureBytes(chunk: Buffer): number {
     if (this.#text === '') return 0
     const first = this.#key[0] as number
     let at = chunk.indexOf(first, Math.max(0, chunk.length - this.#key.length + 1))
@@ -50,5 +47,34 @@ export class Scrubber {
       if (chunk.compare(this.#key, 0, rest, at) === 0) return rest
     }
     return 0
+  }
+}
+
+/** Masks the key in bytes that come in pieces: what could be its beginning waits for the next piece. */
+export class PieceScrubber {
+  readonly #scrubber: Scrubber
+  #waiting: Buffer | undefined
+
+  constructor(scrubber: Scrubber) {
+    this.#scrubber = scrubber
+  }
+
+  /** What can be forwarded by now; may be a view of the piece. */
+  push(piece: Buffer): Buffer {
+    // Masked first: the end of a key can be the beginning of one, and nothing of the one that is there may wait and tear it apart.
+    const masked = this.end(piece)
+    const unsureBytes = this.#scrubber.unsureBytes(masked)
+    if (unsureBytes === 0) return masked
+    const sureBytes = masked.length - unsureBytes
+    this.#waiting = Buffer.from(masked.subarray(sureBytes))
+    return masked.subarray(0, sureBytes)
+  }
+
+  /** All that waits, and the last piece. */
+  end(piece: Buffer): Buffer {
+    if (this.#waiting === undefined) return this.#scrubber.bytes(piece)
+    const joined = Buffer.concat([this.#waiting, piece])
+    this.#waiting = undefined
+    return this.#scrubber.bytes(joined)
   }
 }

@@ -16,6 +16,7 @@ import type { EventWatch } from './event-watch.ts'
 import { parseJson } from './json-from-end.ts'
 import { type ProviderError, readProviderError } from './provider-error.ts'
 import { BYTE_ORDER_MARK, blankLineEnd, endsEvent, eventEnd, lastEventEnd, readEvent } from './sse-grammar.ts'
+import { Unfinished } from './unfinished.ts'
 import { members, type Usage } from './usage.ts'
 
 const HELD_BYTES_MAX = 1024 * 1024
@@ -24,13 +25,10 @@ const OVERSIZED_TAIL_BYTES = 16 * 1024
 /** Enough to recognise a blank line that began before them. */
 const OVERLAP_BYTES = 4
 
-const EMPTY = Buffer.alloc(0)
-
 export class SseReader implements BodyReader {
   readonly #watch: EventWatch
-  /** An unfinished event in its own memory, used up to #heldBytes; never written again once it was handed out. */
-  #held: Buffer = EMPTY
-  #heldBytes = 0
+  /** An unfinished event. */
+  readonly #held = new Unfinished()
   #beganReading = false
   #contentBytes = 0
   /** Both ends of what was passed on of an oversized event that is still coming. */
@@ -41,22 +39,21 @@ export class SseReader implements BodyReader {
   }
 
   push(chunk: Buffer): Buffer | null {
-    if (this.#heldBytes === 0 && endsEvent(chunk, chunk.length)) return this.#release(chunk)
-    const before = this.#heldBytes
-    const bytes = before === 0 ? chunk : this.#hold(chunk)
+    const before = this.#held.bytes
+    if (before === 0 && endsEvent(chunk, chunk.length)) return this.#release(chunk)
+    const bytes = before === 0 ? chunk : this.#held.add(chunk)
     const end = lastEventEnd(bytes, before)
     if (end > 0) {
-      this.#held = EMPTY
-      this.#heldBytes = 0
-      if (end < bytes.length) this.#hold(bytes.subarray(end))
+      this.#held.clear()
+      if (end < bytes.length) this.#held.add(bytes.subarray(end))
       return this.#release(bytes.subarray(0, end))
     }
-    if (before === 0) this.#hold(chunk)
-    return this.#heldBytes > HELD_BYTES_MAX ? this.#passOn() : null
+    if (before === 0) this.#held.add(chunk)
+    return this.#held.bytes > HELD_BYTES_MAX ? this.#passOn() : null
   }
 
   end(): { rest: Buffer | null; complete: boolean } {
-    const tail = this.#held.subarray(0, this.#heldBytes)
+    const tail = this.#held.all()
     const rest = tail.length === 0 ? null : this.#finish(tail)
     if (rest === null && tail.toString('latin1').trim() !== '') this.#watch.torn?.()
     return { rest, complete: this.#watch.complete }
@@ -72,19 +69,6 @@ export class SseReader implements BodyReader {
 
   providerError(): ProviderError | undefined {
     return this.#watch.providerError
-  }
-
-  /** Copies the chunk behind what is held, doubling the room so that a trickled event is not copied at every read. */
-  #hold(chunk: Buffer): Buffer {
-    const needed = this.#heldBytes + chunk.length
-    if (needed > this.#held.length) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, this.#heldBytes * 2))
-      this.#held.copy(grown, 0, 0, this.#heldBytes)
-      this.#held = grown
-    }
-    chunk.copy(this.#held, this.#heldBytes)
-    this.#heldBytes = needed
-    return this.#held.subarray(0, needed)
   }
 
   #release(bytes: Buffer): Buffer | null {
@@ -119,15 +103,15 @@ export class SseReader implements BodyReader {
   }
 
   #passOn(): Buffer {
-    const bytes = this.#held.subarray(0, this.#heldBytes - OVERLAP_BYTES)
-    const overlap = this.#held.subarray(bytes.length, this.#heldBytes)
+    const held = this.#held.all()
+    const bytes = held.subarray(0, -OVERLAP_BYTES)
+    const overlap = held.subarray(-OVERLAP_BYTES)
     this.#oversized = {
       head: this.#oversized?.head ?? bytes.toString('latin1', 0, OVERSIZED_HEAD_BYTES),
       tail: Buffer.from(bytes.subarray(-OVERSIZED_TAIL_BYTES)),
     }
-    this.#held = EMPTY
-    this.#heldBytes = 0
-    this.#hold(overlap)
+    this.#held.clear()
+    this.#held.add(overlap)
     return bytes
   }
 

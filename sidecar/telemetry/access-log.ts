@@ -82,8 +82,9 @@ function limitsOf({ limited, shadowed, warnings, reservedTokens }: RequestRecord
   return `${by}${listText('shadow', shadowed)}${listText('warnings', warnings)}${held}`
 }
 
-function limitedText({ limit, key }: LimitedBy): string {
-  return `,"limit":${text(limit)},"limitKey":${key === '' ? 'null' : quoted(key, LIMIT_KEY_MAX)}`
+function limitedText({ limit, key, allows }: LimitedBy): string {
+  const limitKey = key === '' ? 'null' : quoted(key, LIMIT_KEY_MAX)
+  return `,"limit":${text(limit)},"limitKey":${limitKey},"limitAllows":${text(allows)}`
 }
 
 function listText(name: string, texts: readonly string[]): string {

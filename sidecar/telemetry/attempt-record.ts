@@ -23,6 +23,7 @@ export type SkipWord =
   | 'NoTimeLeft'
   | 'LimitReached'
   | 'BudgetExhausted'
+  | 'BudgetFallback'
   | 'PriceUnknown'
 
 export interface AttemptRecord {

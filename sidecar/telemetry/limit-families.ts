@@ -74,7 +74,7 @@ const LIMITS: readonly Family[] = [
   },
   {
     name: 'outrigger_limit_keys_overflowed_total',
-    help: 'What was counted in the one count that all share whose value of the keys came beyond maxKeys.',
+    help: 'Requests that were counted in the one count that all values of the keys beyond maxKeys share.',
     type: 'counter',
     samples: ({ row, overflowed }) => [{ labels: limitLabels(row), value: overflowed }],
   },

@@ -21,6 +21,8 @@ export interface LimitedBy {
   limit: string
   /** The values that it kept this count for, as text for people; '' where it keeps one for all. The access log cuts it short. */
   key: string
+  /** How much it allows, for people: `600 requests in 1m`. */
+  allows: string
 }
 
 export interface RequestRecord {

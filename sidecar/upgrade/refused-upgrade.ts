@@ -2,8 +2,8 @@
 // error, without the key that it may repeat. http-proxy would pass the bytes on unread.
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { faultOfStatus } from '../attempt/relay.ts'
 import { closingResponse } from '../listen/refuse.ts'
+import { faultOfStatus } from '../providers/classify.ts'
 import { answerHeaders, ResponseHeaderFilter } from '../providers/response-headers.ts'
 import type { Scrubber } from '../stream/scrub.ts'
 import type { RequestRecord } from '../telemetry/request-record.ts'

@@ -26,11 +26,7 @@ const QUICK_CELLS = CELLS.filter(
   ({ counted, sidecars, aim }) => counted !== 'Alone' && sidecars === 2 && aim === 'Even',
 )
 
-/** Sidecars, providers and clients share a process here, which a burst holds up for longer than the store's deadline usually is. */
-const FULL: Size = {
-  ...{ limits: limitsFor(300, 24), requests: 300, apartMs: 1000, steadyMs: 29_000 },
-  settings: { storeTimeout: 100 },
-}
+const FULL: Size = { limits: limitsFor(400, 24), requests: 400, apartMs: 2000, steadyMs: 28_000 }
 /** Long enough for the burst to leave the window. A machine that is too slow for the store's deadline refuses more, and admits no more. */
 const QUICK: Size = {
   ...{ limits: limitsFor(40, 6), requests: 40, apartMs: 250, steadyMs: 9_500 },

@@ -29,6 +29,7 @@ export function startDivision(
     writeTurn: async () => {},
     onWrite() {},
     onTotals() {},
+    onUse() {},
     clock: systemClock,
     random: Math.random,
     log: createLog({ level: 'warn', service: 'operator', format: 'pretty', write: console.error, now: Date.now }),

@@ -99,6 +99,19 @@ async function outcomes(count: number, make: () => Promise<unknown> = chat): Pro
 const OK = 'ok'
 const REACHED = 'limit_reached'
 
+test('a limit that is far smaller than what is expected at first can be used, one request after the other', async () => {
+  const { usage } = await ways().direct.openai.chat.completions.create({ model: 'm', messages: [...messages] })
+  const limit = 5 * (usage?.completion_tokens ?? 0)
+  const tokens = (rule: string): Case => ({ limits: [limitConfig(named('tpm', rule), 'OutputTokens', limit)] })
+  const money = (rule: string): Case => ({ budgets: [budgetConfig(named('month', rule), limit * USD)] })
+  for (const [at, limited] of [tokens, money].entries()) {
+    const name = `never-asked-${at}`
+    await ways().sidecar.publish(document({ ...limited(name), rule: { name } }))
+    const refused = expect.stringMatching(/limit_reached|budget_exhausted/)
+    expect(await outcomes(7)).toEqual([OK, OK, OK, OK, OK, refused, refused])
+  }
+})
+
 describe('a limit of requests', () => {
   test('admits as many as it says, one after the other or at once', async () => {
     await ways().sidecar.publish(document({ limits: [limitConfig(named('rpm'), 'Requests', 3)] }))

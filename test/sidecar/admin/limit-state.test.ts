@@ -22,6 +22,7 @@ test('a limit is told with its share, use, window and refusals', () => {
       used: 151,
       usedPercent: 75,
       windowMs: 60_000,
+      burst: null,
       resetsAt: null,
       refused: 7,
       wouldHaveRefused: 0,
@@ -38,7 +39,7 @@ test('a budget is told in exact dollars, and until when', () => {
   const [state] = limitStates([rowReport(row, { used: 499_999_999_999_999, shadowRefused: 2 })], NOW)
   expect(state).toMatchObject({
     ...{ unit: 'USD', limit: '500', capacity: '500', used: '499.999999999999', usedPercent: 99 },
-    ...{ windowMs: null, resetsAt: '2026-11-30T23:00:00.000Z', refused: 0, wouldHaveRefused: 2 },
+    ...{ windowMs: null, burst: null, resetsAt: '2026-11-30T23:00:00.000Z', refused: 0, wouldHaveRefused: 2 },
   })
 })
 

@@ -104,7 +104,9 @@ const STORE = {
   failedCalls: 0,
   lateCalls: 0,
   failures: 0,
-  store: 'redis://redis:6379',
+  store: 'Standalone redis:6379',
+  evictionPolicy: null,
+  problem: null,
   onFailure: 'LocalShare' as const,
   sidecars: 1,
   unsettled: 0,
@@ -238,10 +240,25 @@ test('a pod that has no share of what it shares is not ready, one without its st
   const store = () => ({ ...STORE, state: 'Failed' as const, why: 'it does not answer' })
   const { checks, pages } = state({ standings: () => [], limits: { ...LIMITS, store } })
   expect(checks().filter(({ ok }) => !ok)).toEqual([
-    { name: 'store', ok: false, message: 'it does not answer', kinds: [] },
+    {
+      name: 'store',
+      ok: false,
+      message: 'the store of limits is away: Standalone redis:6379: it does not answer',
+      kinds: [],
+    },
   ])
   expect(allOk(checksOf('ready', checks()))).toBe(true)
-  expect(pages['/status']?.()).toMatchObject({ store: { state: 'Failed', store: 'redis://redis:6379' } })
+  expect(pages['/status']?.()).toMatchObject({ store: { state: 'Failed', store: 'Standalone redis:6379' } })
+})
+
+test('a store that evicts is told, and makes nobody unready', () => {
+  const store = () => ({ ...STORE, evictionPolicy: 'allkeys-lru' })
+  const checks = state({ standings: () => [], limits: { ...LIMITS, store } }).checks()
+  const forgets = 'maxmemory-policy allkeys-lru makes it forget counts, it must be noeviction'
+  expect(checks.filter(({ ok }) => !ok)).toEqual([
+    { name: 'store', ok: false, message: `the store of limits evicts: Standalone redis:6379: ${forgets}`, kinds: [] },
+  ])
+  expect(allOk(checksOf('ready', checks))).toBe(true)
 })
 
 test('an ill provider is told, and neither readiness nor liveness depends on it', () => {

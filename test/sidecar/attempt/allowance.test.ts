@@ -33,18 +33,26 @@ interface Case {
   limits?: LimitConfig[]
   budgets?: BudgetConfig[]
   price?: PriceConfig | undefined
+  /** Of a second backend. */
+  otherPrice?: PriceConfig
   model?: string | undefined
   operation?: Operation
 }
 
-/** One rule with one backend, whose only model is `m`, and a request that comes again and again. */
-function rule({ limits = [], budgets = [], operation = 'Chat', ...rest }: Case) {
+/** One rule with one backend, or a second one that is not asked, whose only model is `m`, and a request that comes again and again. */
+function rule({ limits = [], budgets = [], operation = 'Chat', otherPrice, ...rest }: Case) {
   const price = 'price' in rest ? rest.price : PRICE
   const model: ModelConfig = { name: 'm', upstreamName: 'm', ...(price !== undefined && { price }) }
-  const rules = [ruleConfig('all', { backends: [backend('shop/first')], limits, budgets })]
-  const config = { providers: [provider('shop/first', 'OpenAI', [model])], routes: [routeConfig('shop/all', rules)] }
+  const models = new Map([['shop/first', model]])
+  if (otherPrice !== undefined) models.set('shop/second', { ...model, price: otherPrice })
+  const rules = [ruleConfig('all', { backends: Array.from(models.keys(), (id) => backend(id)), limits, budgets })]
+  const providers = Array.from(models, ([id, one]) => provider(id, 'OpenAI', [one]))
+  const config = { providers, routes: [routeConfig('shop/all', rules)] }
   const runtime = createRuntime(sidecarConfig(config), {})
-  const counts = new Limits(createLocalSource({ wallClock: (nowMs) => nowMs }), new Shares('Whole', 'me', 0))
+  const counts = new Limits(
+    createLocalSource({ wallClock: (nowMs) => nowMs }),
+    new Shares('Whole', 'me', 0, (nowMs) => nowMs),
+  )
   counts.adopt(runtime.rows, 0)
   const deps = { limits: counts, estimator: new Estimator(), now: () => 0, wallClock: () => 0 }
   const fields = { format: 'json', insertAt: 1, empty: true, spans: new Map() } as const
@@ -98,6 +106,29 @@ describe('a model without a price', () => {
     const { attempt } = rule({ ...rows, price: undefined }).begin()
     expect(attempt(answers({ outputTokens: 5 }))).toBe(expected)
   })
+
+  test.each<[what: string, rest: Partial<Case>, detail: string]>([
+    ['a model', {}, 'Model "m" of shop/first has no price, and Budget "budget" of rule shop/all/all counts money.'],
+    [
+      'a request that names none',
+      { model: undefined, operation: 'Responses' },
+      'The request leaves the model to shop/first, and Budget "budget" of rule shop/all/all counts money.',
+    ],
+    [
+      'an endpoint that tells no use',
+      { operation: 'Other' },
+      'Nobody tells what requests to this endpoint use, and Budget "budget" of rule shop/all/all counts money.',
+    ],
+  ])('is told with the budget: %s', (_, rest, detail) => {
+    const { allowance, reserve } = rule({
+      limits: [tokens(10_000)],
+      budgets: [budget()],
+      price: undefined,
+      ...rest,
+    }).begin()
+    reserve()
+    expect(allowance.refusal()?.detail).toBe(detail)
+  })
 })
 
 describe('a request that leaves its model to the provider', () => {
@@ -150,5 +181,19 @@ describe('a limit of requests', () => {
     attempt((made) => finishAttempt(made, 'provider_disconnected', 1))
     allowance.release()
     expect([used(), open()]).toEqual([[1], 0])
+  })
+})
+
+describe('a budget that falls back', () => {
+  const budgets = [budget({ onExhausted: 'Fallback' })]
+  const spendAll = answers({ inputTokens: 2_000_000 })
+  const FREE = priceConfig({ inputPicoUsd: 0, cachedInputPicoUsd: 0, cacheWritePicoUsd: 0, outputPicoUsd: 0 })
+
+  test.each([
+    ['a cheaper one stays', FREE, 'BudgetFallback'],
+    ['none is cheaper', PRICE, 'made'],
+  ])('once it is used up, what becomes of a backend where %s', (_name, otherPrice, outcome) => {
+    const { begin } = rule({ budgets, otherPrice })
+    expect([begin().attempt(spendAll), begin().attempt(spendAll)]).toEqual(['made', outcome])
   })
 })

@@ -31,6 +31,15 @@ test('the key is masked in a body too large to be kept, whose announced length s
   }
 })
 
+test('a key that ends as it begins is masked wherever the body was split, behind its last byte too', async () => {
+  const key = `${KEY}sk`
+  for (const pieces of splits(Buffer.from(`${key}, ${key}`))) {
+    const relayed = new Relayed({ key })
+    await relayed.answer(200, [...TEXT_TYPE], pieces)
+    expect(relayed.client.body.toString()).toBe(`${MASK}**, ${MASK}**`)
+  }
+})
+
 test('the key is masked in headers', async () => {
   const relayed = new Relayed()
   await relayed.answer(404, ['x-echo', `Bearer ${KEY}, ${KEY}`, 'www-authenticate', `x="${KEY}"`], [])

@@ -107,6 +107,12 @@ test('in a plain directory, folders, hidden files and backups of an editor are n
   expect((await follow()).published).toEqual(['document-1 key-1'])
 })
 
+test('what is told of the store beside the credentials is none of them', async () => {
+  const names = ['store-url', 'store-ca.crt', 'store-tls.crt', 'store-tls.key']
+  await publish(directory, new Map([...set(1), ...names.map((name): [string, string] => [name, 'redis://redis'])]))
+  expect((await follow()).published).toEqual(['document-1 key-1'])
+})
+
 test('what is there and cannot be read as what it is, is handed on as a problem, once', async () => {
   await publish(
     directory,

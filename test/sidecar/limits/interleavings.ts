@@ -97,7 +97,7 @@ class Life {
   constructor(random: Random) {
     this.#random = random
     const wallClock = (nowMs: number) => WALL_START_MS + nowMs + this.#wallSetMs
-    this.#limits = new Limits(createLocalSource({ wallClock }), new Shares('Assigned', 'me', STARTED_AT_MS))
+    this.#limits = new Limits(createLocalSource({ wallClock }), new Shares('Assigned', 'me', STARTED_AT_MS, wallClock))
     this.#model = new ModelLimits(STARTED_AT_MS, wallClock)
   }
 
@@ -206,7 +206,8 @@ class Life {
 
   #drawDemand(amountMax: number): Demand {
     const draw = () => below(this.#random, amountMax)
-    return demandOf(draw(), draw(), draw())
+    const demand = demandOf(draw(), draw(), draw())
+    return this.#random() < 0.2 ? { ...demand, certainty: 'Guess' } : demand
   }
 
   #compareUse(): void {

@@ -1,6 +1,7 @@
 // What `Limits` decides over several rows together, and what it remembers. How single counts pass is in counters.test.ts.
 import { expect, test } from '@jest/globals'
 import { type Demand, NOTHING_SENT } from '../../../sidecar/limits/demand.ts'
+import { Grant } from '../../../sidecar/limits/grant.ts'
 import { type CountedRow, isPerRequest, type RowOwner } from '../../../sidecar/limits/limit-row.ts'
 import { admitted, createLimits, grantOf, take, usedOf } from './local-limits.ts'
 import { budgetRow, demandOf, limitRow, RULE, valuesOf, WINDOW_MS } from './rows.ts'
@@ -50,6 +51,42 @@ test('a grant is settled once', () => {
   grant.settle(demandOf(20), 0)
   grant.settle(NOTHING_SENT, 0)
   expect([usedOf(limits), limits.open]).toEqual([{ tpm: 20, open: 0 }, 0])
+})
+
+const GUESSED = { ...demandOf(10, 1024, 900), certainty: 'Guess' } as const
+
+/** `used`: before, and settled. */
+function checkGuess(name: string, used: number, taken: number | 'refused'): void {
+  test(`a guess that is alone ${name}`, () => {
+    const limits = createLimits([tpm])
+    grantOf(take(limits, [tpm], demandOf(used))).settle(demandOf(used), 0)
+    const answer = take(limits, [tpm], GUESSED)
+    expect(answer instanceof Grant ? (usedOf(limits).tpm ?? 0) - used : 'refused').toBe(taken)
+  })
+}
+
+checkGuess('takes all that is left', 60, 40)
+checkGuess('takes no less than its input', 90, 10)
+checkGuess('is refused where its input does not fit', 91, 'refused')
+
+test('a guess waits while another request is open, and refuses the next one', () => {
+  const limits = createLimits([tpm])
+  const first = grantOf(take(limits, [tpm], demandOf(20)))
+  expect(take(limits, [tpm], GUESSED)).toMatchObject({ row: tpm, shortage: { kind: 'Reached', remaining: 80 } })
+  first.settle(demandOf(20), 0)
+  const guessed = grantOf(take(limits, [tpm], GUESSED))
+  expect(take(limits, [tpm], demandOf(1))).toMatchObject({ row: tpm, shortage: { kind: 'Reached', remaining: 0 } })
+  guessed.settle(demandOf(10, 5), 0)
+  expect(usedOf(limits)).toEqual({ tpm: 35 })
+})
+
+test('what is learned is refused although it is alone', () => {
+  const limits = createLimits([month])
+  grantOf(take(limits, [month], demandOf(1, 1, 500))).settle(demandOf(1, 1, 500), 0)
+  expect(take(limits, [month], demandOf(10, 1024, 900))).toMatchObject({
+    shortage: { kind: 'Reached', remaining: 500 },
+  })
+  grantOf(take(limits, [month], GUESSED))
 })
 
 test('an absurd amount is counted, and has left with its window', () => {

@@ -10,7 +10,10 @@ const NOBODY = valuesOf()
 const ONE = demandOf(1)
 
 export function createLimits(rows: readonly CountedRow[]): Limits {
-  const limits = new Limits(createLocalSource({ wallClock: (nowMs) => nowMs }), new Shares('Whole', 'me', 0))
+  const limits = new Limits(
+    createLocalSource({ wallClock: (nowMs) => nowMs }),
+    new Shares('Whole', 'me', 0, (nowMs) => nowMs),
+  )
   limits.adopt(rows, 0)
   return limits
 }

@@ -46,6 +46,14 @@ export class ModelCount {
     return sum(this.#entries.filter((entry) => this.#isCounted(entry)))
   }
 
+  get left(): number {
+    return this.#capacity - this.used
+  }
+
+  get isOpen(): boolean {
+    return this.#entries.some(({ phase }) => phase === 'Open')
+  }
+
   /** Within exactly one window before now, whatever the buckets: what must never be more than the limit. */
   get usedInWindow(): number {
     const { span } = this.row

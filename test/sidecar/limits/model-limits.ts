@@ -63,7 +63,9 @@ export class ModelLimits {
   decide(rows: readonly CountedRow[], team: string, demand: Demand, nowMs: number): Verdict[] {
     return rows.map((row) => {
       const count = this.#countOf(this.#declared.get(row.identity) ?? row, row.per.length === 0 ? '' : team, nowMs)
-      const amount = expectedOf(row, demand)
+      const expected = expectedOf(row, demand)
+      const isAlone = demand.certainty === 'Guess' && !count.isOpen
+      const amount = isAlone ? Math.min(expected, Math.max(count.left, leastOf(row, demand))) : expected
       return { count, amount, shortage: count.shortage(amount) }
     })
   }
@@ -106,6 +108,11 @@ export class ModelLimits {
 
 function isShared(row: CountedRow): boolean {
   return row.scope !== 'Pod'
+}
+
+/** What is known of a request without an answer. */
+function leastOf({ what }: CountedRow, { inputTokens }: Demand): number {
+  return what === 'Tokens' || what === 'InputTokens' ? Math.max(1, inputTokens) : 1
 }
 
 /** Of what is a guess, no more than the whole limit is ever held. */

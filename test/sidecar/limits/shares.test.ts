@@ -1,6 +1,7 @@
 // What a process may count of limits that it shares with other pods, and what it tells the operator.
-import { expect, test } from '@jest/globals'
-import type { LimitShares } from '../../../contract/limit-shares.ts'
+import { describe, expect, test } from '@jest/globals'
+import type { BudgetConfig } from '../../../contract/limit-config.ts'
+import type { LimitShares, PassedMark } from '../../../contract/limit-shares.ts'
 import { Grant } from '../../../sidecar/limits/grant.ts'
 import type { CountedRow } from '../../../sidecar/limits/limit-row.ts'
 import { Limits } from '../../../sidecar/limits/limits.ts'
@@ -21,7 +22,7 @@ function granted(version: number, instance: string, share: number): LimitShares 
 
 function createLimits(sharing: Sharing, rows: readonly CountedRow[] = [shared, own, slots, budget]): Limits {
   const wallClock = (nowMs: number) => Date.UTC(2026, 10, 30, 23, 59) + nowMs
-  const limits = new Limits(createLocalSource({ wallClock }), new Shares(sharing, 'me', STARTED_AT_MS))
+  const limits = new Limits(createLocalSource({ wallClock }), new Shares(sharing, 'me', STARTED_AT_MS, wallClock))
   limits.adopt(rows, STARTED_AT_MS)
   return limits
 }
@@ -122,7 +123,7 @@ test('a share that grows or shrinks keeps what was counted', () => {
   expect([got, state(limits, 2000)[0]]).toEqual([[3, 2, 0], 'shared 5/2'])
 })
 
-test('the operator is told of shared limits: who asks, what is in force, used, and wanted', () => {
+test('the operator is told of all limits: who asks, what is in force, used, and wanted', () => {
   const limits = createLimits('Assigned')
   expect(limits.sharesReport(2000)).toMatchObject({ instance: 'me', sharesVersion: null })
   limits.assign(granted(7, 'me', 3), 2000)
@@ -133,8 +134,67 @@ test('the operator is told of shared limits: who asks, what is in force, used, a
   expect(limits.sharesReport(2000)).toEqual({
     instance: 'me',
     sharesVersion: 7,
-    limits: [limit(shared, 3, 8), limit(slots, 3, 4), limit(budget, 0, 0)],
+    limits: [
+      limit(shared, 3, 8),
+      // Nobody could give more of it, so what was refused does not matter.
+      { id: own.id, share: 4, used: 4, wanted: 4 },
+      limit(slots, 3, 4),
+      limit(budget, 0, 0),
+    ],
   })
   // Nothing was refused lately: what is open is all that is wanted.
-  expect(limits.sharesReport(500_000).limits.map(({ wanted }) => wanted)).toEqual([0, 3, 0])
+  expect(limits.sharesReport(500_000).limits.map(({ wanted }) => wanted)).toEqual([0, 0, 3, 0])
+})
+
+describe('a pod with a tenth of a budget warns', () => {
+  const warned: Partial<BudgetConfig> = { scope: 'Namespace', amountPicoUsd: 1000, warnAtPercent: [50, 80] }
+  const month = budgetRow({ name: 'month', ...warned })
+  const rolling = budgetRow({ name: 'month', ...warned, period: { type: 'Rolling', windowMs: WINDOW_MS } })
+  const byUser = budgetRow({ name: 'month', ...warned, per: [{ type: 'Header', name: 'x-user' }] })
+  /** A minute after what `createLimits` has as 0. */
+  const MONTH_ENDS_MS = Date.UTC(2026, 11, 1)
+
+  interface Situation {
+    row?: CountedRow
+    share?: number
+    /** Of all pods together, as the operator says. */
+    passed?: PassedMark
+    /** For which process that was written. */
+    instance?: string
+    /** By this pod, of the user who asks then. */
+    spent: number
+    atMs?: number
+  }
+
+  /** At which percentage the next answer says that the budget is; undefined: it says nothing. */
+  function check(name: string, situation: Situation, expected: number | undefined): void {
+    test(name, () => {
+      const { row = month, share = 100, passed, instance = 'me', spent, atMs = 2000 } = situation
+      const limits = createLimits('Assigned', [row])
+      const told = passed === undefined ? {} : { passed: { [row.id]: passed } }
+      limits.assign({ instance, version: 1, shares: { [row.id]: share }, ...told }, atMs)
+      const answer = limits.take([row], valuesOf(['x-user: eve']), demandOf(0, 0, spent), atMs)
+      expect(answer instanceof Grant && answer.warnings.map(({ percent }) => percent)).toEqual(
+        expected === undefined ? [] : [expected],
+      )
+    })
+  }
+
+  check('of nothing when it has spent its share alone', { spent: 100 }, undefined)
+  check('of what all have spent, whatever it has spent itself', { passed: { percent: 80 }, spent: 0 }, 80)
+  check('of what it has itself spent of all, before anybody tells it', { share: 600, spent: 500 }, 50)
+  check('of the higher of both', { share: 900, passed: { percent: 50 }, spent: 800 }, 80)
+  check('by itself when it has all of it', { share: 1000, passed: { percent: 80 }, spent: 500 }, 50)
+  check('of what an earlier process was told', { passed: { percent: 50 }, instance: 'it', share: 0, spent: 0 }, 50)
+  check('until the month ends', { passed: { percent: 80, untilMs: MONTH_ENDS_MS }, spent: 0, atMs: 59_999 }, 80)
+  check('no longer', { passed: { percent: 80, untilMs: MONTH_ENDS_MS }, spent: 0, atMs: 60_000 }, undefined)
+  check('of a window until it is told otherwise', { row: rolling, passed: { percent: 80 }, spent: 0, atMs: 9e9 }, 80)
+  check(
+    'a user with as much of the share as the fullest have together',
+    { row: byUser, passed: { percent: 80 }, spent: 80 },
+    80,
+  )
+  check('a user with less by less', { row: byUser, passed: { percent: 80 }, spent: 79 }, 50)
+  check('no user who has spent little', { row: byUser, passed: { percent: 80 }, spent: 1 }, undefined)
+  check('no user while the fullest together are below', { row: byUser, spent: 100 }, undefined)
 })

@@ -54,7 +54,7 @@ class FakeStore implements CounterSource {
 
 function setUp(rows: readonly CountedRow[]) {
   const store = new FakeStore()
-  const limits = new Limits(store, new Shares('Whole', 'me', 0))
+  const limits = new Limits(store, new Shares('Whole', 'me', 0, (nowMs) => nowMs))
   limits.adopt(rows, 0)
   const take = (tokens: number) => limits.take(rows, valuesOf(), demandOf(tokens, 0, 5), 0)
   const used = () => Object.fromEntries(limits.reports(0).map((report) => [report.row.name, report.used]))

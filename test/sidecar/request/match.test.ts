@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import type { MatchConfig, StringMatchConfig } from '../../../contract/sidecar-config.ts'
-import { compileMatch, compileString, matches } from '../../../sidecar/request/match.ts'
+import { compileString } from '../../../contract/string-match.ts'
+import { compileMatch, matches } from '../../../sidecar/request/match.ts'
 import { decodedRequest } from '../../support/decoded-request.ts'
 import { match } from '../../support/sidecar-config.ts'
 

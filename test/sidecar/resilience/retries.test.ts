@@ -93,7 +93,7 @@ function createRun(seed: number): Run {
   const adopted = { runtime, credentials, complete: true }
   const client = createClient(conversation, form, random)
   const answers = new AnswerBudget(1024)
-  const limits = new Limits(createLocalSource({ wallClock: Date.now }), new Shares('Whole', '', now()))
+  const limits = new Limits(createLocalSource({ wallClock: Date.now }), new Shares('Whole', '', now(), Date.now))
   limits.adopt(runtime.rows, now())
   return {
     random,

@@ -71,10 +71,11 @@ export function sceneForTests(cases: readonly SceneCase[]): () => Scene {
 
 async function startScene(cases: readonly SceneCase[]): Promise<Scene & { stop(): Promise<void> }> {
   const servers = await startServers(new Map(cases.map((one) => [one.id, one])))
-  const sidecar = await startTestSidecar({
-    config: documentOf(cases, servers),
-    keys: { [KEY_FILE]: 'sk-of-the-platform' },
-  })
+  const sidecar = await startTestSidecar(
+    { config: documentOf(cases, servers), keys: { [KEY_FILE]: 'sk-of-the-platform' } },
+    // On a busy machine what trickles takes longer than the default, and a comment would begin its answer.
+    { streamKeepAlive: KEEP_ALIVE_NEVER_MS },
+  )
   return {
     sidecar,
     asked(id, who) {
@@ -106,6 +107,7 @@ async function startServers(cases: ReadonlyMap<string, SceneCase>): Promise<Serv
   return servers
 }
 
+const KEEP_ALIVE_NEVER_MS = 24 * 3_600_000
 const KEY_FILE = 'key'
 const SHORT_MS = 200
 const LONG = { connectMs: 60_000, firstByteMs: 60_000, idleMs: 60_000, totalMs: 60_000 }

@@ -6,19 +6,19 @@ import { limitRow } from './sources.ts'
 const IDENTITY = { pod: 'shop-1', workload: 'shop', namespace: 'ai' }
 
 const NAMES: [per: LimitKeyConfig[], key: string, name: string | RegExp][] = [
-  [[], '', 'o:{route:ai/chat//limit}:Requests'],
-  [[{ type: 'Namespace' }], '', 'o:{route:ai/chat//limit|ai}:Requests'],
-  [[{ type: 'Pod' }, { type: 'Workload' }], '', 'o:{route:ai/chat//limit|ai/shop-1|ai/shop}:Requests'],
-  [[{ type: 'Model' }], 'gpt-5-mini', 'o:{route:ai/chat//limit|gpt-5-mini}:Requests'],
-  [[{ type: 'Header', name: 'x-team' }], 'a}b', /^o:\{sha256:\w{40,64}\}:Requests$/],
-  [[{ type: 'Header', name: 'x-team' }], 'a|b', /^o:\{sha256:\w{40,64}\}:Requests$/],
-  [[{ type: 'Header', name: 'x-team' }], 'Gruß', /^o:\{sha256:\w{40,64}\}:Requests$/],
-  [[{ type: 'Header', name: 'x-team' }], 'x'.repeat(500), /^o:\{sha256:\w{40,64}\}:Requests$/],
+  [[], '', '{route:ai/chat//limit}:Requests'],
+  [[{ type: 'Namespace' }], '', '{route:ai/chat//limit|ai}:Requests'],
+  [[{ type: 'Pod' }, { type: 'Workload' }], '', '{route:ai/chat//limit|ai/shop-1|ai/shop}:Requests'],
+  [[{ type: 'Model' }], 'gpt-5-mini', '{route:ai/chat//limit|gpt-5-mini}:Requests'],
+  [[{ type: 'Header', name: 'x-team' }], 'a}b', /^\{sha256:\w{40,64}\}:Requests$/],
+  [[{ type: 'Header', name: 'x-team' }], 'a|b', /^\{sha256:\w{40,64}\}:Requests$/],
+  [[{ type: 'Header', name: 'x-team' }], 'Gruß', /^\{sha256:\w{40,64}\}:Requests$/],
+  [[{ type: 'Header', name: 'x-team' }], 'x'.repeat(500), /^\{sha256:\w{40,64}\}:Requests$/],
 ]
 
 test.each(NAMES)('per %j with the value %j', (per, key, name) => {
   const row = limitRow({ what: 'Requests', limit: 1, windowMs: 60_000, per })
-  const found = countName('o:', row, key, IDENTITY)
+  const found = countName(row, key, IDENTITY)
   if (typeof name === 'string') expect(found).toBe(name)
   else expect(found).toMatch(name)
 })
@@ -28,7 +28,7 @@ test('different values have different names, however they are joined', () => {
   const row = limitRow({ what: 'Requests', limit: 1, windowMs: 60_000, per })
   const keys = ['a', 'a|b', 'b', 'a}', '{a', 'ä', 'A', ' a']
   const names = ['ai', 'ai|a'].flatMap((namespace) =>
-    keys.map((key) => countName('o:', row, key, { ...IDENTITY, namespace })),
+    keys.map((key) => countName(row, key, { ...IDENTITY, namespace })),
   )
   expect(new Set(names).size).toBe(names.length)
 })
@@ -36,7 +36,7 @@ test('different values have different names, however they are joined', () => {
 test('sidecars meet where their counts do', () => {
   const other = { ...IDENTITY, pod: 'shop-2' }
   for (const scope of ['Workload', 'Namespace', 'Cluster'] as const) {
-    expect(presenceName('o:', scope, other)).toBe(presenceName('o:', scope, IDENTITY))
+    expect(presenceName(scope, other)).toBe(presenceName(scope, IDENTITY))
   }
-  expect(presenceName('o:', 'Pod', other)).not.toBe(presenceName('o:', 'Pod', IDENTITY))
+  expect(presenceName('Pod', other)).not.toBe(presenceName('Pod', IDENTITY))
 })

@@ -1,4 +1,5 @@
-// Real Redis servers for tests: each on a free port, in a folder of its own, ended by its own process.
+// Real Redis servers for tests: each on a free port, in a folder of its own, ended by its own process. Which one is run says REDIS_SERVER:
+// a path, such as that of a valkey-server; the redis-server that PATH finds where it is not set. Its build needs TLS for the tests of TLS.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -7,7 +8,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Redis } from 'ioredis'
 
-export const HAS_REDIS = spawnSync('redis-server', ['--version']).status === 0
+const { REDIS_SERVER: SERVER = 'redis-server' } = process.env
+
+export const HAS_REDIS = spawnSync(SERVER, ['--version']).status === 0
 
 export interface RedisServer {
   readonly port: number
@@ -15,6 +18,8 @@ export interface RedisServer {
   /** Of somebody else, to look on. */
   readonly client: Redis
   signal(signal: NodeJS.Signals): void
+  /** Resolves when it is gone. */
+  kill(): Promise<void>
   /** On the same port and folder; what was not saved is lost. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -33,13 +38,16 @@ export async function startRedis(
     [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, 'save ""', 'enable-debug-command yes', ...config].join('\n'),
   )
   let child = await started(file, mode)
-  const client = new Redis({ port, host: '127.0.0.1', protocol: 2, lazyConnect: true, retryStrategy: () => 50 })
+  // A client that is gone already is held for the whole time limit when it is disconnected.
+  const quick = { retryStrategy: () => 50, disconnectTimeout: 100 }
+  const client = new Redis({ port, host: '127.0.0.1', protocol: 2, lazyConnect: true, ...quick })
   client.on('error', () => {})
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
     client,
     signal: (signal) => void child.kill(signal),
+    kill: () => ended(child, 'SIGKILL'),
     async restart() {
       await ended(child, 'SIGKILL')
       child = await started(file, mode)
@@ -54,7 +62,7 @@ export async function startRedis(
 
 async function started(file: string, mode: 'Server' | 'Sentinel'): Promise<ChildProcess> {
   const args = mode === 'Sentinel' ? [file, '--sentinel'] : [file]
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(SERVER, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   const { promise: ready, resolve } = Promise.withResolvers<void>()
   let log = ''
   child.stdout.on('data', (chunk: Buffer) => {
@@ -62,7 +70,7 @@ async function started(file: string, mode: 'Server' | 'Sentinel'): Promise<Child
     if (/Ready to accept connections|Sentinel ID is/.test(log)) resolve()
   })
   await Promise.race([ready, once(child, 'exit')])
-  if (child.exitCode !== null) throw new Error(`redis-server ended: ${log}`)
+  if (child.exitCode !== null) throw new Error(`${SERVER} ended: ${log}`)
   return child
 }
 

@@ -3,7 +3,7 @@
 import type { LimitConfig } from '../../../contract/limit-config.ts'
 import type { Counter, Shortage, Ticket } from '../../../sidecar/limits/counter.ts'
 import { type CountedRow, createBudgetRow, createLimitRow } from '../../../sidecar/limits/limit-row.ts'
-import { parseStoreAddress, type StoreAddress } from '../../../sidecar/store/store-address.ts'
+import { parseStoreAddress } from '../../../sidecar/store/store-address.ts'
 import { createStoreSource, type StoreOptions, type StoreSource } from '../../../sidecar/store/store-source.ts'
 
 const OWNER = { type: 'Rule', id: 'rule' } as const
@@ -17,12 +17,6 @@ const COMMON: Pick<LimitConfig, 'scope' | 'per' | 'keysMax' | 'mode'> = {
 export const now = (): number => performance.now()
 export const wallClock = (nowMs: number): number => performance.timeOrigin + nowMs
 
-export function addressOf(url: string): StoreAddress {
-  const address = parseStoreAddress(url)
-  if (address === undefined) throw new Error('no store')
-  return address
-}
-
 /** Pods `pod-0`, `pod-1`, … of one workload. */
 export async function openSources(
   url: string,
@@ -32,8 +26,10 @@ export async function openSources(
   const sources: StoreSource[] = []
   for (let i = 0; i < count; i++) {
     const identity = { pod: `pod-${i}`, workload: 'shop', namespace: 'ai' }
-    const common = { address: addressOf(url), timeoutMs: 20, onFailure: 'Deny', identity } as const
-    sources.push(await createStoreSource({ ...common, now, wallClock, random: Math.random, ...options }))
+    const common = { timeoutMs: 20, onFailure: 'Deny', identity } as const
+    const source = createStoreSource({ ...common, now, wallClock, random: Math.random, ...options })
+    await source.connect(parseStoreAddress(url))
+    sources.push(source)
   }
   return sources
 }

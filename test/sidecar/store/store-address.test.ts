@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { expect, test } from '@jest/globals'
 import { SIDECAR_FLAGS } from '../../../sidecar/settings.ts'
-import { describeStore, parseStoreAddress } from '../../../sidecar/store/store-address.ts'
+import { describeStore, parseStore, parseStoreAddress } from '../../../sidecar/store/store-address.ts'
 
 const ACCEPTED: [text: string, described: string, expected: object][] = [
   ['redis://cache', 'Standalone cache:6379', { database: 0, credentials: undefined, keyPrefix: 'outrigger:' }],
@@ -17,20 +17,29 @@ const ACCEPTED: [text: string, described: string, expected: object][] = [
 test.each(ACCEPTED)('%s is a store', (text, described, expected) => {
   const address = parseStoreAddress(text)
   expect(address).toMatchObject(expected)
-  expect(address && describeStore(address)).toBe(described)
+  expect(describeStore(address)).toBe(described)
+  expect(parseStore(text)).toEqual(address)
 })
 
-test('no URL is no store', () => {
-  expect(parseStoreAddress('')).toBeUndefined()
+test('no text is no store', () => {
+  expect(parseStore('')).toBeUndefined()
+})
+
+test.each([
+  ['file:/etc/outrigger/store-url', '/etc/outrigger/store-url'],
+  ['file:///run/secrets/store', '/run/secrets/store'],
+  ['file:store.url', 'store.url'],
+])('%s is a file that holds the URL', (text, file) => {
+  expect(parseStore(text)).toEqual({ file })
 })
 
 test('users and passwords are read, percent-encoded, and are not shown by any way of printing', () => {
   const url = 'redis+sentinel://me:p%40ss@a/shop?sentinelUser=you&sentinelPassword=w%2Frd'
   const address = parseStoreAddress(url)
-  expect(address?.credentials?.user).toBe('me')
-  expect(address?.credentials?.password.reveal()).toBe('p@ss')
-  expect(address?.sentinelCredentials?.password.reveal()).toBe('w/rd')
-  const shown = [JSON.stringify(address), inspect(address, { depth: 9 }), address && describeStore(address)].join()
+  expect(address.credentials?.user).toBe('me')
+  expect(address.credentials?.password.reveal()).toBe('p@ss')
+  expect(address.sentinelCredentials?.password.reveal()).toBe('w/rd')
+  const shown = [JSON.stringify(address), inspect(address, { depth: 9 }), describeStore(address)].join()
   for (const secret of ['p@ss', 'p%40ss', 'w/rd', 'w%2Frd']) expect(shown).not.toContain(secret)
 })
 
@@ -50,6 +59,8 @@ const REFUSED: [text: string, message: RegExp][] = [
   ['redis+sentinel://:secret@a', /name of the primary/],
   ['redis+cluster://:secret@a/1', /no database/],
   ['redis://cache?password=secret', /expected only ca, cert/],
+  ['', /begins with redis:/],
+  ['file:secret', /begins with redis:/],
 ]
 
 test.each(REFUSED)('%s is refused, and the message repeats no part of it', (text, message) => {

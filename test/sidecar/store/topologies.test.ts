@@ -6,15 +6,13 @@ import { afterEach, expect, test } from '@jest/globals'
 import type { Counter } from '../../../sidecar/limits/counter.ts'
 import type { StoreSource } from '../../../sidecar/store/store-source.ts'
 import { CERTIFICATE, KEY } from '../../mock/certificate.ts'
+import { startCluster } from './cluster.ts'
 import { freePort, type RedisServer, startRedis } from './redis.ts'
 import { ask, closeAll, countersOf, eventually, isAdmitted, limitRow, openSources } from './sources.ts'
 import { describeWithRedis } from './with-redis.ts'
 
 const LIMIT = 40
 const PASSWORD = 'pa:ss/wo@rd'
-/** What a sidecar's user needs, as docs say it. */
-const RIGHTS =
-  '+eval +evalsha +info +time +get +set +hget +hset +hmget +hincrby +hdel +zadd +zrem +zcard +zrangebyscore +zremrangebyscore +pexpire'
 
 const servers: RedisServer[] = []
 const sources: StoreSource[] = []
@@ -44,12 +42,6 @@ async function admittedBy(opened: readonly StoreSource[], id: string): Promise<n
 }
 
 describeWithRedis('a store', () => {
-  test('with users lets in who has the rights that are documented', async () => {
-    const server = await start(['user default off', `user limits on >${PASSWORD} ~outrigger:* ${RIGHTS}`])
-    const opened = await open(`redis://limits:${encodeURIComponent(PASSWORD)}@127.0.0.1:${server.port}`)
-    expect(await admittedBy(opened, 'acl')).toBe(LIMIT)
-  })
-
   test('with another password says so, and repeats neither', async () => {
     const server = await start(['requirepass right'])
     const [source] = await open(`redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:${server.port}`, 1, 0)
@@ -93,15 +85,11 @@ describeWithRedis('a store', () => {
   }, 120_000)
 
   test('of several nodes keeps each count on one of them', async () => {
-    const nodes: RedisServer[] = []
-    for (let i = 0; i < 3; i++) {
-      nodes.push(await start(['cluster-enabled yes', `cluster-port ${await freePort()}`, 'cluster-node-timeout 2000']))
-    }
-    await joinNodes(nodes)
-    const opened = await open(`redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`)
+    const cluster = await startCluster(start, { replicas: 0, nodeTimeoutMs: 2000 })
+    const opened = await open(cluster.url)
     expect(opened.map((source) => source.report().state)).toEqual(['Up', 'Up'])
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) expect(await admittedBy(opened, id)).toBe(LIMIT)
-    const sizes = await Promise.all(nodes.map(({ client }) => client.dbsize()))
+    const sizes = await Promise.all(cluster.primaries.map(({ client }) => client.dbsize()))
     expect(sizes.filter((size) => size > 0).length).toBeGreaterThan(1)
   }, 60_000)
 })
@@ -109,22 +97,4 @@ describeWithRedis('a store', () => {
 async function sentinelInfo(sentinel: RedisServer): Promise<unknown> {
   if (sentinel.client.status === 'wait') await sentinel.client.connect()
   return sentinel.client.info('sentinel')
-}
-
-async function joinNodes(nodes: readonly RedisServer[]): Promise<void> {
-  const [first, ...others] = nodes
-  const slots = Math.ceil(16_384 / nodes.length)
-  for (const [i, { client }] of nodes.entries()) {
-    await client.connect()
-    await client.call('CLUSTER', 'ADDSLOTSRANGE', i * slots, Math.min(16_383, (i + 1) * slots - 1))
-  }
-  for (const { port } of others) {
-    const bus = await nodes.find((node) => node.port === port)?.client.config('GET', 'cluster-port')
-    await first?.client.call('CLUSTER', 'MEET', '127.0.0.1', port, String((bus as string[])[1]))
-  }
-  const isJoined = async ({ client }: RedisServer) => {
-    const info = String(await client.cluster('INFO'))
-    return /cluster_state:ok/.test(info) && /cluster_known_nodes:3/.test(info)
-  }
-  await eventually(async () => (await Promise.all(nodes.map(isJoined))).every(Boolean), 30_000)
 }

@@ -1,10 +1,11 @@
 // What of a stream of Bedrock's frames is held back until content comes.
 import { expect, test } from '@jest/globals'
-import { type AnswerKind, createBodyReader } from '../../../sidecar/stream/create-body-reader.ts'
-import { createPrelude, type PreludeDecision } from '../../../sidecar/stream/prelude.ts'
+import type { AnswerKind } from '../../../sidecar/stream/create-body-reader.ts'
+import type { PreludeDecision } from '../../../sidecar/stream/prelude.ts'
 import { chunkFrame, eventFrame, exceptionFrame, METADATA, START, STOP, textFrame } from '../../support/bedrock.ts'
 import { bedrockStreams } from './bedrock-recordings.ts'
 import { byteByByte } from './replay.ts'
+import { type SeenPrelude, watchPrelude } from './watch-prelude.ts'
 
 const KIND: AnswerKind = {
   dialect: 'Bedrock',
@@ -14,18 +15,9 @@ const KIND: AnswerKind = {
   framing: 'Chunked',
 }
 
-/** Through a reader, as the relay does it, until there is a decision. */
-function watch(chunks: Iterable<Buffer>): { decision: PreludeDecision; events: number } {
-  const reader = createBodyReader(KIND)
-  const prelude = createPrelude(KIND)
-  if (prelude === undefined) throw new Error('nothing of this kind is held')
-  let decision: PreludeDecision = 'Hold'
-  for (const chunk of chunks) {
-    const released = reader.push(chunk)
-    if (released !== null) decision = prelude.push(released)
-    if (decision !== 'Hold') break
-  }
-  return { decision, events: prelude.events }
+function watch(chunks: Iterable<Buffer>): Pick<SeenPrelude, 'decision' | 'events'> {
+  const { decision, events } = watchPrelude(KIND, chunks)
+  return { decision, events }
 }
 
 const MESSAGE_START = chunkFrame({ type: 'message_start', message: { content: [], usage: { input_tokens: 3 } } })
@@ -79,6 +71,9 @@ test('each recorded stream begins to pass with its first content or error (none 
 
 /** Where it is not the second frame. */
 const BEGINNINGS: Readonly<Record<string, string>> = {
+  // An empty text block comes first.
+  'invoke-stream/anthropic-text': 'Content 3',
+  'invoke-stream/anthropic-tool-use': 'Content 3',
   'invoke-stream/titan-guardrail': 'Content 1',
   'invoke-stream/titan-text': 'Content 1',
   'error/invoke-in-band-overloaded': 'Error 1',

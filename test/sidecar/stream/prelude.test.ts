@@ -2,11 +2,12 @@
 // the first content, the decision, the event that decided; GOLDEN=write writes it anew, its diff is read like code.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { type AnswerKind, createBodyReader } from '../../../sidecar/stream/create-body-reader.ts'
+import type { AnswerKind } from '../../../sidecar/stream/create-body-reader.ts'
 import { createPrelude, type PreludeDecision } from '../../../sidecar/stream/prelude.ts'
 import { HAS_RECORDINGS, ownStreams, type Recording, recordedStreams } from './recordings.ts'
 import { readReference } from './reference.ts'
 import { byteByByte, offsets } from './replay.ts'
+import { watchPrelude } from './watch-prelude.ts'
 
 const TABLE = new URL('preludes.txt', import.meta.url)
 
@@ -20,34 +21,13 @@ function kind(dialect: AnswerKind['dialect'], operation: AnswerKind['operation']
   return { dialect, operation, format: 'events', stripUsage: 'Keep', framing: 'Announced' }
 }
 
-interface Seen {
-  decision: PreludeDecision
-  events: number
-  /** An error was found by the time of the decision. */
-  reported: boolean
-}
-
-/** Through a reader, as the relay does it, until there is a decision. */
-function watch(answer: AnswerKind, chunks: Iterable<Buffer>): Seen {
-  const reader = createBodyReader(answer)
-  const prelude = createPrelude(answer)
-  if (prelude === undefined) throw new Error('nothing of this kind is held')
-  let decision: PreludeDecision = 'Hold'
-  for (const chunk of chunks) {
-    const released = reader.push(chunk)
-    if (released !== null) decision = prelude.push(released)
-    if (decision !== 'Hold') break
-  }
-  return { decision, events: prelude.events, reported: reader.providerError() !== undefined }
-}
-
 function check(answer: AnswerKind, text: string, decision: PreludeDecision, events: number): void {
   const body = Buffer.from(text)
   const expected = { decision, events, reported: decision === 'Error' }
-  expect(watch(answer, byteByByte(body))).toEqual(expected)
-  expect(watch(answer, [body])).toMatchObject({ decision, events })
+  expect(watchPrelude(answer, byteByByte(body))).toEqual(expected)
+  expect(watchPrelude(answer, [body])).toMatchObject({ decision, events })
   for (let at = 1; at < body.length; at++) {
-    expect(watch(answer, [body.subarray(0, at), body.subarray(at)])).toMatchObject({ decision, events })
+    expect(watchPrelude(answer, [body.subarray(0, at), body.subarray(at)])).toMatchObject({ decision, events })
   }
 }
 
@@ -257,7 +237,7 @@ describe('content', () => {
   test('is whatever is left of an event that is too large to be held', () => {
     const body = Buffer.from(`data: {"choices":[{"delta":{"content":"${'x'.repeat(2 * 1024 * 1024)}"}}]}\n\n`)
     const chunks = [body.subarray(0, 600_000), body.subarray(600_000, 1_200_000), body.subarray(1_200_000)]
-    expect(watch(CHAT, chunks)).toEqual({ decision: 'Content', events: 1, reported: false })
+    expect(watchPrelude(CHAT, chunks)).toEqual({ decision: 'Content', events: 1, reported: false })
   })
 })
 
@@ -346,11 +326,14 @@ describe(`a stream of our own${HAS_RECORDINGS ? ' or a recorded one' : ' (record
     'is judged alike however it is cut: %s',
     (_name, stream) => {
       const answer = kind(stream.dialect, stream.operation)
-      const whole = watch(answer, [stream.body])
+      const whole = watchPrelude(answer, [stream.body])
       const beginning = beginningOf(stream, whole.events)
-      expect(watch(answer, byteByByte(beginning))).toMatchObject({ decision: whole.decision, events: whole.events })
+      expect(watchPrelude(answer, byteByByte(beginning))).toMatchObject({
+        decision: whole.decision,
+        events: whole.events,
+      })
       for (const at of offsets(beginning)) {
-        const { decision, events } = watch(answer, [beginning.subarray(0, at), beginning.subarray(at)])
+        const { decision, events } = watchPrelude(answer, [beginning.subarray(0, at), beginning.subarray(at)])
         if (decision !== whole.decision || events !== whole.events)
           expect({ at, decision, events }).toEqual({ at, ...whole })
       }
@@ -373,7 +356,7 @@ function withoutTexts(_name: string, value: unknown): unknown {
 }
 
 function tableLine(stream: Recording): string {
-  const { decision, events } = watch(kind(stream.dialect, stream.operation), [stream.body])
+  const { decision, events } = watchPrelude(kind(stream.dialect, stream.operation), [stream.body])
   const text = eventsOf(stream)[events - 1]?.data ?? ''
   const parsed = text.startsWith('{') ? JSON.parse(text) : {}
   const telling = parsed.type ?? JSON.stringify(parsed.choices ?? parsed.candidates ?? parsed, withoutTexts)

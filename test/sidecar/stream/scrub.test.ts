@@ -1,20 +1,12 @@
 import { expect, test } from '@jest/globals'
-import { Scrubber } from '../../../sidecar/stream/scrub.ts'
+import { PieceScrubber, Scrubber } from '../../../sidecar/stream/scrub.ts'
 
 const KEY = 'sk-aasksk-aab'
 
-/** A caller that forwards pieces as they come, and keeps back what could become the key. */
 function scrubbed(key: string, pieces: readonly Buffer[]): string {
-  const scrubber = new Scrubber(key)
-  let held = Buffer.alloc(0)
-  let forwarded = ''
-  for (const piece of pieces) {
-    const bytes = scrubber.bytes(Buffer.concat([held, piece]))
-    const keep = scrubber.heldBack(bytes)
-    forwarded += bytes.toString('latin1', 0, bytes.length - keep)
-    held = Buffer.from(bytes.subarray(bytes.length - keep))
-  }
-  return forwarded + scrubber.bytes(held).toString('latin1')
+  const scrubber = new PieceScrubber(new Scrubber(key))
+  const forwarded = pieces.map((piece) => scrubber.push(piece))
+  return Buffer.concat([...forwarded, scrubber.end(Buffer.alloc(0))]).toString('latin1')
 }
 
 function check(name: string, key: string, text: string, expected: string): void {
@@ -45,6 +37,7 @@ check('all but the last byte', KEY, KEY.slice(0, -1), KEY.slice(0, -1))
 check('all but the first byte', KEY, KEY.slice(1), KEY.slice(1))
 check('another case is another text', KEY, KEY.toUpperCase(), KEY.toUpperCase())
 check('a text without it', KEY, 'nothing of it: s sk sk-', 'nothing of it: s sk sk-')
+check('a key that ends as it begins', 'sk-abcdsk', 'sk-abcdsk-abcdsk sk-abcdsk', '*********-abcdsk *********')
 check('a key that overlaps with itself', 'abcabcabc', 'abcabcabcabcx', '*********abcx')
 check('a key of nothing but the mask', '********', 'x*********y', 'x*********y')
 check('a placeholder is no key', 'changem', 'please changem', 'please changem')

@@ -74,7 +74,11 @@ test('attempts that failed and backends that were passed over follow at the end,
 
 test('what limits did is told where they did something, and a key that holds a header is cut short', () => {
   const limits = {
-    limited: { limit: 'route:shop/chat/fast/rpm', key: `Header:x-team="${'z'.repeat(100)}` },
+    limited: {
+      limit: 'route:shop/chat/fast/rpm',
+      key: `Header:x-team="${'z'.repeat(100)}`,
+      allows: '600 requests in 1m',
+    },
     shadowed: ['route:shop/chat/fast/tpm', 'provider:ai/openai/tpm'],
     warnings: ['route:shop/chat/fast/month 80 %'],
     reservedTokens: 1124,
@@ -82,11 +86,13 @@ test('what limits did is told where they did something, and a key that holds a h
   const line = lineOf(record({ ...limits, tries: [skipped()] }))
   expect(line.slice(line.indexOf(',"limit"'), line.indexOf(',"tries"'))).toBe(
     `,"limit":"route:shop/chat/fast/rpm","limitKey":"Header:x-team=\\"${'z'.repeat(49)}",` +
-      '"shadow":["route:shop/chat/fast/tpm","provider:ai/openai/tpm"],"warnings":["route:shop/chat/fast/month 80 %"],' +
+      '"limitAllows":"600 requests in 1m","shadow":["route:shop/chat/fast/tpm","provider:ai/openai/tpm"],"warnings":["route:shop/chat/fast/month 80 %"],' +
       '"reservedTokens":1124',
   )
-  const only = lineOf(record({ limited: { limit: 'provider:ai/openai/rpm', key: '' } }))
-  expect(only).toMatch(/,"costUsd":"0.0000015","limit":"provider:ai\/openai\/rpm","limitKey":null\}\n$/)
+  const only = lineOf(record({ limited: { limit: 'provider:ai/openai/rpm', key: '', allows: '1 request' } }))
+  expect(only).toMatch(
+    /,"costUsd":"0.0000015","limit":"provider:ai\/openai\/rpm","limitKey":null,"limitAllows":"1 request"\}\n$/,
+  )
 })
 
 test.each([

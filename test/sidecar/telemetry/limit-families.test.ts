@@ -65,7 +65,7 @@ test('a budget is told in US dollars, and whether it is used up', async () => {
 })
 
 test('a row that was just adopted stands at 0, and no value of a key becomes a label', async () => {
-  const limits = new Limits(createLocalSource({ wallClock: () => 0 }), new Shares('Whole', 'instance', 0))
+  const limits = new Limits(createLocalSource({ wallClock: () => 0 }), new Shares('Whole', 'instance', 0, () => 0))
   const row = limitRow(RULE, { per: [{ type: 'Header', name: 'x-user' }], limit: 1 })
   limits.adopt([row], 0)
   const metrics = metricsWith({ limits: () => limits.reports(1) })

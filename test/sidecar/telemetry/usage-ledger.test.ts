@@ -1,6 +1,6 @@
 // What the ledger keeps: where a request, an attempt and its cost are counted, and that no total is lost when it runs out of room.
 import { expect, test } from '@jest/globals'
-import { REST, type UsageRow } from '../../../contract/usage-report.ts'
+import { NO_USAGE, REST, type UsageRow } from '../../../contract/usage-report.ts'
 import { UsageLedger, type UsageLedgerOptions } from '../../../sidecar/telemetry/usage-ledger.ts'
 import { seeded } from '../../support/random.ts'
 import { attempt, record, skipped } from './records.ts'
@@ -20,24 +20,21 @@ const ROW: UsageRow = {
   rule: 'fast',
   provider: 'ai/openai',
   model: 'gpt-5-mini',
-  requests: 0,
-  refused: 0,
-  attempts: 0,
-  failedAttempts: 0,
-  inputTokens: 0,
-  cachedInputTokens: 0,
-  cacheWriteTokens: 0,
-  outputTokens: 0,
-  reasoningTokens: 0,
-  estimatedTokens: 0,
-  unpriced: 0,
+  ...NO_USAGE,
   costUsd: null,
 }
 const USED = { inputTokens: 100, cachedInputTokens: 40, cacheWriteTokens: 5, outputTokens: 30, reasoningTokens: 10 }
+const USED_TWICE = {
+  inputTokens: 200,
+  cachedInputTokens: 80,
+  cacheWriteTokens: 10,
+  outputTokens: 60,
+  reasoningTokens: 20,
+}
 const OTHER = { provider: 'ai/backup', model: 'other' }
 const UNKNOWN = { costPicoUsd: undefined }
-const NO_USAGE = { usage: undefined, costPicoUsd: undefined }
-const FAILED = { outcome: 'provider_error', reason: 'ServerError', status: 529, ...NO_USAGE } as const
+const UNTOLD = { usage: undefined, costPicoUsd: undefined }
+const FAILED = { outcome: 'provider_error', reason: 'ServerError', status: 529, ...UNTOLD } as const
 
 const CASES: [name: string, record: ReturnType<typeof record>, rows: Partial<UsageRow>[]][] = [
   [
@@ -61,11 +58,7 @@ const CASES: [name: string, record: ReturnType<typeof record>, rows: Partial<Usa
         requests: 1,
         attempts: 2,
         failedAttempts: 1,
-        inputTokens: 200,
-        cachedInputTokens: 80,
-        cacheWriteTokens: 10,
-        outputTokens: 60,
-        reasoningTokens: 20,
+        ...USED_TWICE,
         costUsd: '0.000003',
       },
     ],
@@ -78,11 +71,7 @@ const CASES: [name: string, record: ReturnType<typeof record>, rows: Partial<Usa
         requests: 1,
         attempts: 2,
         failedAttempts: 1,
-        inputTokens: 200,
-        cachedInputTokens: 80,
-        cacheWriteTokens: 10,
-        outputTokens: 60,
-        reasoningTokens: 20,
+        ...USED_TWICE,
         unpriced: 1,
       },
     ],
@@ -94,7 +83,7 @@ const CASES: [name: string, record: ReturnType<typeof record>, rows: Partial<Usa
   ],
   [
     'a generation that told no usage has a cost that nobody knows',
-    record({ ...NO_USAGE, tries: [attempt(NO_USAGE)] }),
+    record({ ...UNTOLD, tries: [attempt(UNTOLD)] }),
     [{ requests: 1, attempts: 1, unpriced: 1 }],
   ],
   [
@@ -105,7 +94,7 @@ const CASES: [name: string, record: ReturnType<typeof record>, rows: Partial<Usa
   [
     'a refusal by policy before any attempt',
     record({
-      ...NO_USAGE,
+      ...UNTOLD,
       provider: '',
       model: '',
       attempts: 0,
@@ -117,7 +106,7 @@ const CASES: [name: string, record: ReturnType<typeof record>, rows: Partial<Usa
   ],
   [
     'a refusal that is not by policy, and reached no route',
-    record({ ...NO_USAGE, route: undefined, rule: undefined, provider: '', model: '', status: 404, fault: 'caller' }),
+    record({ ...UNTOLD, route: undefined, rule: undefined, provider: '', model: '', status: 404, fault: 'caller' }),
     [{ route: '', rule: '', provider: '', model: '', requests: 1 }],
   ],
 ]

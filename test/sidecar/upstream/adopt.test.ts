@@ -3,9 +3,8 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { SecretValue } from '../../../contract/secret.ts'
 import type { ProviderConfig } from '../../../contract/sidecar-config.ts'
 import { CERTIFICATE, KEY } from '../../mock/certificate.ts'
-import { until } from '../../support/client.ts'
 import { FakeProvider, OK } from './fake-provider.ts'
-import { closeAll, LIMITS, providerAt, TestUpstream } from './upstream-for-tests.ts'
+import { askedOn, closeAll, LIMITS, providerAt, TestUpstream } from './upstream-for-tests.ts'
 
 let fake: FakeProvider
 let one: TestUpstream
@@ -20,14 +19,7 @@ beforeEach(async () => {
 afterEach(() => closeAll(one, fake))
 
 async function answered(path: string): Promise<void> {
-  const sent = one.send(path)
-  const serving = await until(
-    () => fake.connections.find(({ unread }) => unread.includes(` ${path} `)),
-    (found) => found !== undefined,
-  )
-  await serving?.request()
-  serving?.write(OK)
-  expect(await sent.outcome).toBe('200 ok')
+  expect(await askedOn(one, fake, path)).toBe('200 ok')
 }
 
 const SAME: readonly [name: string, config: Partial<ProviderConfig>][] = [

@@ -6,7 +6,7 @@ import { SecretValue } from '../../../contract/secret.ts'
 import { CERTIFICATE, KEY } from '../../mock/certificate.ts'
 import { until } from '../../support/client.ts'
 import { FakeProvider, OK } from './fake-provider.ts'
-import { closeAll, LIMITS, TestUpstream } from './upstream-for-tests.ts'
+import { askedOn, closeAll, LIMITS, TestUpstream } from './upstream-for-tests.ts'
 
 const TUNNEL = 'HTTP/1.1 200 Connection established\r\n\r\n'
 
@@ -89,14 +89,7 @@ class EgressProxy {
 }
 
 async function answered(path: string): Promise<void> {
-  const sent = one.send(path)
-  const serving = await until(
-    () => fake.connections.find(({ unread }) => unread.includes(` ${path} `)),
-    (found) => found !== undefined,
-  )
-  await serving?.request()
-  serving?.write(OK)
-  expect(await sent.outcome).toBe('200 ok')
+  expect(await askedOn(one, fake, path)).toBe('200 ok')
 }
 
 test('one CONNECT, and the tunnel is kept like any connection', async () => {

@@ -3,9 +3,8 @@
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { DecodingSink } from '../../../sidecar/upstream/decoding-sink.ts'
-import { until } from '../../support/client.ts'
-import { FakeProvider, OK } from './fake-provider.ts'
-import { Answer, closeAll, LIMITS, TestUpstream } from './upstream-for-tests.ts'
+import { FakeProvider } from './fake-provider.ts'
+import { Answer, askedOn, closeAll, LIMITS, TestUpstream } from './upstream-for-tests.ts'
 
 const MIB = 1024 * 1024
 
@@ -21,16 +20,7 @@ afterEach(() => closeAll(one, fake))
 
 /** So many other calls are served meanwhile that anything still under way would have shown. */
 async function others(): Promise<void> {
-  for (let i = 0; i < 50; i++) {
-    const sent = one.send('/other')
-    const serving = await until(
-      () => fake.connections.find(({ unread }) => unread.includes('/other')),
-      (found) => found !== undefined,
-    )
-    await serving?.request()
-    serving?.write(OK)
-    await sent.outcome
-  }
+  for (let i = 0; i < 50; i++) await askedOn(one, fake, '/other')
 }
 
 test('of an answer that its client does not take, no more than one read comes; then the rest, all of it', async () => {

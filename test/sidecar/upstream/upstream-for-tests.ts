@@ -7,7 +7,7 @@ import type { Call, ResponseSink } from '../../../sidecar/upstream/call.ts'
 import { type ProviderConnections, Upstream } from '../../../sidecar/upstream/upstream.ts'
 import { until } from '../../support/client.ts'
 import { provider, sidecarConfig } from '../../support/sidecar-config.ts'
-import type { FakeProvider } from './fake-provider.ts'
+import { type FakeProvider, OK } from './fake-provider.ts'
 
 export const LIMITS: TimeoutsConfig = { connectMs: 1000, firstByteMs: 10_000, idleMs: 5000, totalMs: 60_000 }
 
@@ -71,6 +71,18 @@ export class TestUpstream {
       (seen) => JSON.stringify(seen) === JSON.stringify(expected),
     )
   }
+}
+
+/** Asks, and lets whichever connection it comes on answer `OK`: `200 ok`, unless something went wrong. */
+export async function askedOn(one: TestUpstream, fake: FakeProvider, path: string): Promise<string> {
+  const sent = one.send(path)
+  const serving = await until(
+    () => fake.connections.find(({ unread }) => unread.includes(` ${path} `)),
+    (found) => found !== undefined,
+  )
+  await serving?.request()
+  serving?.write(OK)
+  return sent.outcome
 }
 
 /** Whatever a test did: once its upstream is closed, no connection, no call and no socket is left of it. */
