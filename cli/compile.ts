@@ -24,8 +24,12 @@ export async function compileFiles(
   if (loaded.problems.length > 0) {
     return { exitCode: 1, output: '', messages: [...warnings, ...loaded.problems.map(formatProblem)] }
   }
-  const { config, problems } = compileObjects(loaded.objects, namespace)
-  const messages = [...warnings, ...problems.map((problem) => formatCompileProblem(problem, loaded))]
+  const { config, problems, ...compiled } = compileObjects(loaded.objects, namespace)
+  const messages = [
+    ...warnings,
+    ...compiled.warnings.map((warning) => `warning: ${formatCompileProblem(warning, loaded)}`),
+    ...problems.map((problem) => formatCompileProblem(problem, loaded)),
+  ]
   return problems.length > 0
     ? { exitCode: 1, output: '', messages }
     : { exitCode: 0, output: renderDocument(config), messages }

@@ -11,20 +11,21 @@ import type { LoadResult } from './files/parse.ts'
 export interface Compilation {
   config: SidecarConfig
   problems: Problem[]
+  warnings: Problem[]
   /** What is to be published, by file name: the document and the credentials that it names. */
   files: ReadonlyMap<string, string | SecretValue>
 }
 
 export function compileObjects(objects: FileObjects, namespace: string): Compilation {
   const secrets = objects.secrets.map(({ values, ...secret }) => ({ ...secret, keys: Object.keys(values) }))
-  const { config, credentials, problems } = compile(resolve({ ...objects, secrets }, namespace))
+  const { config, credentials, problems, warnings } = compile(resolve({ ...objects, secrets }, namespace))
   const files = new Map<string, string | SecretValue>([[CONFIG_FILE, renderDocument(config)]])
   for (const { file, secret } of credentials) {
     const source = objects.secrets.find(({ namespace, name }) => namespace === secret.namespace && name === secret.name)
     const value = source?.values[secret.key]
     if (value !== undefined) files.set(file, value)
   }
-  return { config, problems, files }
+  return { config, problems, warnings, files }
 }
 
 export function renderDocument(config: SidecarConfig): string {

@@ -121,7 +121,7 @@ async function reload({ configuration, check }: Sidecar, directory: string, opti
 }
 
 /**
- * Returns what was left out, and why. An empty folder is no mistake: nothing is published, and the sidecar waits, alive and
+ * Returns what is wrong, most of which is left out. An empty folder is no mistake: nothing is published, and the sidecar waits, alive and
  * not ready, until files come.
  */
 async function publishObjects(
@@ -136,9 +136,11 @@ async function publishObjects(
     log.warn('there are no LLMProviders yet: requests get 503 until files come')
     return []
   }
-  const { files, problems } = compileObjects(loaded.objects, settings.namespace)
+  const { files, problems, warnings } = compileObjects(loaded.objects, settings.namespace)
   const texts = problems.map((problem) => formatCompileProblem(problem, loaded))
-  for (const problem of texts) log.warn('left out of the configuration', { problem })
+  for (const problem of texts) log.warn('problem in the configuration', { problem })
+  for (const warning of warnings)
+    log.warn('doubt about the configuration', { problem: formatCompileProblem(warning, loaded) })
   await publish(directory, files)
   return texts
 }

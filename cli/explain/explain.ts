@@ -1,13 +1,13 @@
 // `outrigger explain`: why a request ended as it did, from the access log of the sidecar that handled it.
 //
-// In: lines, of which most may be something else, and a request id or none. Out: text, or the line itself as JSON, and an exit
-// code. It reads until it has found the request, so that a log that is still being written can be piped into it; without an
-// id it must read all, since the last one counts. It keeps one line at a time.
+// In: lines, of which most may be something else, and a request id, its first characters, or none. Out: text, or the line itself as
+// JSON, and an exit code. It reads until it has found the request, so that a log that is still being written can be piped into it;
+// without a whole id it must read all: the last one counts, or there may be another that begins so. It keeps one line at a time.
 import { type AccessLine, isRemarkable, parseAccessLine } from './access-line.ts'
 import { report } from './report.ts'
 
 export interface ExplainRequest {
-  /** Undefined: the last request that failed or needed more than one attempt. */
+  /** Or its first characters, where no other that is read begins so. Undefined: the last request that failed or needed more than one attempt. */
   requestId: string | undefined
   output: 'text' | 'json'
 }
@@ -24,30 +24,49 @@ const NO_ACCESS_LOG =
   'there is no line of an access log in what was read; it is written by the sidecar, ' +
   'for instance: kubectl logs deploy/shop -c outrigger | outrigger explain'
 
+/** Fewer could be those of many. */
+const PREFIX_MIN = 4
+
 export async function explain(lines: AsyncIterable<string>, { requestId, output }: ExplainRequest): Promise<Explained> {
   let found: AccessLine | undefined
   let seen = 0
   const times: string[] = []
+  const beginningSo = new Set<string>()
   for await (const text of lines) {
     const line = parseAccessLine(text)
     if (line === undefined) continue
     seen++
     times.splice(1, 1, line.time)
-    if (requestId === undefined ? !isRemarkable(line) : line.requestId !== requestId) continue
-    found = line
-    if (requestId !== undefined) break
+    if (line.requestId === requestId) return explained(line, output)
+    if (requestId === undefined) {
+      if (isRemarkable(line)) found = line
+    } else if (requestId.length >= PREFIX_MIN && line.requestId.startsWith(requestId)) {
+      found ??= line
+      beginningSo.add(line.requestId)
+    }
   }
-  if (found !== undefined) return { exitCode: 0, output: rendered(found, output), message: '' }
-  if (seen === 0) return { exitCode: 1, output: '', message: NO_ACCESS_LOG }
-  return missing(requestId, seen, times)
+  if (seen === 0) return complained(NO_ACCESS_LOG)
+  const among = `the ${seen === 1 ? 'one request that was' : `${seen} requests that were`} read (${period(times)})`
+  if (requestId !== undefined && beginningSo.size > 1) {
+    return complained(`${beginningSo.size} ids among ${among} begin with ${requestId}: give more of its characters`)
+  }
+  return found === undefined ? missing(requestId, among) : explained(found, output)
 }
 
-function missing(requestId: string | undefined, seen: number, times: readonly string[]): Explained {
-  const among = `the ${seen === 1 ? 'one request that was' : `${seen} requests that were`} read (${period(times)})`
-  if (requestId !== undefined) {
-    return { exitCode: 1, output: '', message: `request ${requestId} is not among ${among}` }
+function missing(requestId: string | undefined, among: string): Explained {
+  if (requestId === undefined) {
+    return { exitCode: 0, output: '', message: `none of ${among} failed or needed more than one attempt` }
   }
-  return { exitCode: 0, output: '', message: `none of ${among} failed or needed more than one attempt` }
+  const short = requestId.length < PREFIX_MIN ? `; of a longer id, give at least ${PREFIX_MIN} characters` : ''
+  return complained(`request ${requestId} is not among ${among}${short}`)
+}
+
+function explained(line: AccessLine, output: ExplainRequest['output']): Explained {
+  return { exitCode: 0, output: rendered(line, output), message: '' }
+}
+
+function complained(message: string): Explained {
+  return { exitCode: 1, output: '', message }
 }
 
 function period(times: readonly string[]): string {

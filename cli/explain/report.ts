@@ -5,6 +5,7 @@
 import type { AccessLine } from './access-line.ts'
 import { advice } from './advice.ts'
 import { labelled, span } from './layout.ts'
+import { limitName } from './limit-name.ts'
 import { messageOf, triesText, usageText } from './tries.ts'
 
 const INDENT = 10
@@ -68,9 +69,10 @@ function heldText({ reservedTokens, usage }: AccessLine): string {
   return `${reservedTokens} tokens reserved${settled}`
 }
 
-function limitText({ limit, limitKey }: AccessLine): string {
+function limitText(line: AccessLine): string {
+  const { limit, limitKey } = line
   if (limit === undefined) return ''
-  return `refused by ${limit}${limitKey === undefined ? '' : `, in its count for ${limitKey}`}`
+  return `refused by ${limitName(line)}${limitKey === undefined ? '' : `, in its count for ${limitKey}`}`
 }
 
 function adviceText(sentences: readonly string[]): string[] {

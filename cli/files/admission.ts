@@ -9,6 +9,7 @@ import type { LLMProvider } from '../../operator/api/llm-provider.ts'
 import type { LLMRoute } from '../../operator/api/llm-route.ts'
 import type { ObjectMeta } from '../../operator/api/object-meta.ts'
 import { type CelRules, checkRules, compileRules, type ForbiddenRules } from './cel-rules.ts'
+import { renderFieldPath } from './field-path.ts'
 import { checkMetadataKeys, metadataSchema, withoutApiserverFields } from './metadata.ts'
 import type { FileReason, Finding } from './problem.ts'
 import { LLMProviderSchema, LLMRouteSchema } from './schemas.ts'
@@ -37,10 +38,17 @@ export function admit<Kind extends keyof CustomResources>(
 ): Admission<CustomResources[Kind]> {
   const rules = RULES[kind]
   const { value, findings } = admitStructure(rules.schema, object)
-  if (findings.every(({ reason }) => HARMLESS_TO_RULES.includes(reason))) {
-    findings.push(...checkRules(rules, value, forbidden))
-  }
-  return finishAdmission<CustomResources[Kind]>(value, findings)
+  if (!findings.every(({ reason }) => HARMLESS_TO_RULES.includes(reason))) return { findings }
+  return finishAdmission<CustomResources[Kind]>(value, oncePerField(findings, checkRules(rules, value, forbidden)))
+}
+
+/** A rule that a field breaks says more of the mistake than the field's own form: `1k` for tokens is not USD that is written wrong. */
+function oncePerField(ofStructure: readonly Finding[], ofRules: readonly Finding[]): Finding[] {
+  const told = new Set(ofRules.map(({ path }) => renderFieldPath(path)))
+  const others = ofStructure.filter(
+    ({ path, reason }) => reason !== 'FieldValueInvalid' || !told.has(renderFieldPath(path)),
+  )
+  return [...others, ...ofRules]
 }
 
 /** For the kinds that Kubernetes brings: `schema` describes `T`, and there are no rules. */

@@ -7,6 +7,7 @@
 
 import type { FieldPath } from './field-path.ts'
 import { nearest } from './nearest.ts'
+import { patternInWords } from './pattern-words.ts'
 import type { FileReason, Finding } from './problem.ts'
 import type { StructuralSchema } from './structural-schema.ts'
 
@@ -53,8 +54,7 @@ function visitAny(value: unknown, path: FieldPath, report: Report): unknown {
 
 function visitString(schema: StructuralSchema, value: unknown, path: FieldPath, report: Report): unknown {
   if (typeof value !== 'string') {
-    const quote = typeof value === 'number' || typeof value === 'boolean' ? '; put it in quotes' : ''
-    report(path, 'FieldValueTypeInvalid', `must be a string, not ${nameType(value)}${quote}`)
+    report(path, 'FieldValueTypeInvalid', `must be a string, not ${nameType(value)}${quoteHint(value, path)}`)
     return value
   }
   if (schema.enum !== undefined && !schema.enum.includes(value)) {
@@ -67,9 +67,20 @@ function visitString(schema: StructuralSchema, value: unknown, path: FieldPath, 
   if (length < (schema.minLength ?? 0)) {
     report(path, 'FieldValueInvalid', `must have at least ${count(schema.minLength, 'character')}`)
   } else if (schema.pattern !== undefined && !new RegExp(schema.pattern, 'u').test(value)) {
-    report(path, 'FieldValueInvalid', `must match ${schema.pattern}`)
+    report(path, 'FieldValueInvalid', patternInWords(schema.pattern))
   }
   return value
+}
+
+/**
+ * What YAML took for something else because it had no quotes. The text of an object is repeated only in lists, where `[Header: x-user]`
+ * is one: elsewhere it may stand in a Secret.
+ */
+function quoteHint(value: unknown, path: FieldPath): string {
+  if (typeof value === 'number' || typeof value === 'boolean') return '; put it in quotes'
+  if (!isObject(value) || typeof path.at(-1) !== 'number') return ''
+  const [[name, text] = [], ...others] = Object.entries(value)
+  return typeof text === 'string' && others.length === 0 ? `; put it in quotes: "${name}:${text}"` : ''
 }
 
 function visitInteger(schema: StructuralSchema, value: unknown, path: FieldPath, report: Report): unknown {
@@ -85,7 +96,9 @@ function visitInteger(schema: StructuralSchema, value: unknown, path: FieldPath,
 function visitIntegerOrString(schema: StructuralSchema, value: unknown, path: FieldPath, report: Report): unknown {
   if (typeof value === 'string') return visitString(schema, value, path, report)
   if (typeof value === 'number' && Number.isInteger(value)) return visitInteger(schema, value, path, report)
-  report(path, 'FieldValueTypeInvalid', `must be a whole number or a string, not ${nameType(value)}`)
+  // Fields of this form are limits and bursts.
+  const hint = typeof value === 'number' ? '; USD for Cost goes in quotes, such as "2.50"' : ''
+  report(path, 'FieldValueTypeInvalid', `must be a whole number or a string, not ${nameType(value)}${hint}`)
   return value
 }
 

@@ -84,6 +84,21 @@ test('what is passed over is a warning', async () => {
   ])
 })
 
+test('what is served in part only is a warning with its place', async () => {
+  const budget = '  budgets:\n  - {name: month, amount: "500", window: Month}\n'
+  const priced = `${PROVIDER}  - {name: gpt-5, price: {inputPerMillion: "1.25", outputPerMillion: "10"}}\n`
+  const both = ROUTE.replace('      model: gpt-5-mini\n', '')
+  const { exitCode, messages } = await compiled({ 'a.yaml': SECRET, 'b.yaml': priced, 'c.yaml': both + budget })
+  expect([exitCode, messages]).toEqual([
+    0,
+    [
+      expect.stringMatching(
+        /^warning: c\.yaml:8:7: LLMRoute default\/chat: spec\.rules\[0\]\.backends\[0\]: .* "month" /,
+      ),
+    ],
+  ])
+})
+
 const PROBLEMS: [what: string, files: Record<string, string>, env: Record<string, string>, messages: string[]][] = [
   [
     'a variable that is not set',
@@ -112,6 +127,20 @@ const PROBLEMS: [what: string, files: Record<string, string>, env: Record<string
         'LLMProvider default/openai does not exist; open to namespace default: none',
       'c.yaml:7:5: LLMRoute default/chat: spec.rules[0].backends: ' +
         'Requests that rule "all" matches are answered with 503. default/openai: ProviderNotFound',
+    ],
+  ],
+  [
+    'a budget over a model without a price',
+    {
+      'a.yaml': SECRET,
+      'b.yaml': PROVIDER,
+      'c.yaml': `${ROUTE}    budgets: [{name: month, amount: "500", window: Month}]\n`,
+    },
+    ENV,
+    [
+      'c.yaml:8:7: LLMRoute default/chat: spec.rules[0].backends[0]: LLMProvider default/openai has no price for gpt-5-mini, ' +
+        'and budget "month" cannot count without one: declare models[].price of the LLMProvider, or set unknownPrice: ' +
+        'AllowUnpriced in the rule. Until then such requests are refused with 403 price_unknown',
     ],
   ],
   [

@@ -235,11 +235,32 @@ test('an object that refers to nothing is reported with its place, and the other
     '404 model_not_found',
   ])
   const problems = running.logLines
-    .filter(({ msg }) => msg === 'left out of the configuration')
+    .filter(({ msg }) => msg === 'problem in the configuration')
     .map(({ problem }) => problem)
   expect(problems).toContainEqual(
     expect.stringMatching(/b\.yaml:8:\d+: LLMProvider default\/second: .*Secret default\/gone/),
   )
+})
+
+test('a model without a price beside a limit of cost is told with its place, and the others are served', async () => {
+  await write('secret.yaml', SECRET)
+  const priced = providerYaml('first', 'one').replace(
+    '- name: one',
+    '- {name: one, price: {inputPerMillion: "1", outputPerMillion: "2"}}',
+  )
+  const unpriced = '  - name: two\n  limits: [{name: day, what: Cost, limit: "5", window: 1d}]\n'
+  await write('a.yaml', priced + unpriced)
+  const running = await start(['-f', folder()])
+  expect([await serves(running, 'one'), await serves(running, 'two')]).toEqual([
+    '200 default/first',
+    '403 price_unknown',
+  ])
+  const doubts = running.logLines.filter(({ msg }) => msg === 'doubt about the configuration')
+  expect(doubts.map(({ problem }) => problem)).toEqual([
+    expect.stringMatching(
+      /a\.yaml:\d+:\d+: LLMProvider default\/first: spec\.limits\[0\]: there is no price for two, /,
+    ),
+  ])
 })
 
 test('labels and namespace play the pod', async () => {

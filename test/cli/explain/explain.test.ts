@@ -13,6 +13,7 @@ import { attempt, record, skipped } from '../../sidecar/telemetry/records.ts'
 const NOW = Date.UTC(2026, 10, 21, 9, 5, 3, 7)
 const NO_ANSWER = { usage: undefined, costPicoUsd: undefined, firstByteMs: undefined } as const
 const FAILED = { ...NO_ANSWER, bytesOut: 210 } as const
+const NOBODY_ASKED = { ...FAILED, provider: '', model: '', credential: '', why: undefined, attempts: 0 } as const
 
 const LIMITED = attempt({
   ...NO_ANSWER,
@@ -128,12 +129,7 @@ const CASES: [file: string, record: RequestRecord][] = [
   [
     'nobody-asked',
     record({
-      ...FAILED,
-      provider: '',
-      model: '',
-      credential: '',
-      why: undefined,
-      attempts: 0,
+      ...NOBODY_ASKED,
       status: 502,
       failure: 'provider_credentials_exhausted',
       fault: 'provider',
@@ -163,18 +159,42 @@ const CASES: [file: string, record: RequestRecord][] = [
   [
     'limit-reached',
     record({
-      ...FAILED,
-      provider: '',
-      model: '',
-      credential: '',
-      why: undefined,
-      attempts: 0,
+      ...NOBODY_ASKED,
       durationMs: 0.2,
       status: 429,
       failure: 'limit_reached',
       fault: 'policy',
-      limited: { limit: 'route:shop/chat/fast/rpm', key: `Header:x-team=search\u001b[31m${'y'.repeat(100)}` },
+      limited: {
+        limit: 'route:shop/chat/fast/rpm',
+        key: `Header:x-team=search\u001b[31m${'y'.repeat(100)}`,
+        allows: '600 requests in 1m, at most 50 requests at once',
+      },
       shadowed: ['route:shop/chat/fast/tpm'],
+    }),
+  ],
+  [
+    'budget-exhausted',
+    record({
+      ...NOBODY_ASKED,
+      durationMs: 0.2,
+      status: 429,
+      failure: 'budget_exhausted',
+      fault: 'policy',
+      limited: { limit: 'provider:ai/openai/month', key: '', allows: '500 USD in the month' },
+    }),
+  ],
+  [
+    'fell-back',
+    record({
+      provider: 'ai/small',
+      tries: [
+        skipped({
+          word: 'BudgetFallback',
+          circuit: 'Closed',
+          why: 'a budget is used up, and another backend is cheaper',
+        }),
+        attempt({ provider: 'ai/small', why: 'the only one' }),
+      ],
     }),
   ],
   [
@@ -229,12 +249,15 @@ const APPLICATION = '{"time":"2026-11-21T09:05:00.000Z","level":"info","msg":"se
 const good = record({ requestId: 'good' })
 const bad = record({ requestId: 'bad', status: 429, fault: 'provider' })
 const again = record({ requestId: 'again', attempts: 2, tries: [LIMITED, attempt()] })
+const lineWithId = (requestId: string) => lineOf(record({ requestId }))
 const LOG = ['', 'npm start', APPLICATION, '{"msg":"access"', ...[bad, again, good].map(lineOf), '\u0000\u0001', '{}']
 
 test.each([
   ['the last request that failed or needed more than one attempt', undefined, LOG, 'again'],
   ['one that failed, where it is the last', undefined, [lineOf(again), lineOf(bad)], 'bad'],
   ['the one with the id', 'good', LOG, 'good'],
+  ['the one whose id begins so', 'agai', LOG, 'again'],
+  ['the one whose whole id it is, though others begin so', 'again', ['again-2', 'again'].map(lineWithId), 'again'],
   ['a line with something in front', 'good', [`[pod/shop-1/outrigger] ${lineOf(good)}`], 'good'],
 ])('finds %s among other lines', async (_name, id, lines, expected) => {
   const { exitCode, output } = await explained(lines, id, 'json')
@@ -252,7 +275,27 @@ const AT = '2026-11-21T09:05:03.007Z'
 const NOT_FOUND: [name: string, lines: string[], id: string | undefined, exitCode: number, message: string | RegExp][] =
   [
     ['no such request', LOG, 'nope', 1, `request nope is not among the 3 requests that were read (${AT})`],
-    ['no such request, of one', [lineOf(good)], 'x', 1, `request x is not among the one request that was read (${AT})`],
+    [
+      'no such request, of one',
+      [lineOf(good)],
+      'nope',
+      1,
+      `request nope is not among the one request that was read (${AT})`,
+    ],
+    [
+      'too little of an id',
+      [lineOf(good)],
+      'goo',
+      1,
+      `request goo is not among the one request that was read (${AT}); of a longer id, give at least 4 characters`,
+    ],
+    [
+      'an id that several begin with',
+      ['good-1', 'good-2', 'good-2', 'bad'].map(lineWithId),
+      'good',
+      1,
+      `2 ids among the 4 requests that were read (${AT}) begin with good: give more of its characters`,
+    ],
     ['no access log', [APPLICATION, 'hello'], 'good', 1, /^there is no line of an access log in what was read; /],
     ['nothing at all', [], undefined, 1, /^there is no line of an access log in what was read; /],
     [

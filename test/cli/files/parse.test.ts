@@ -74,8 +74,8 @@ const PROBLEMS: [name: string, text: string, problems: string[]][] = [
     'several problems of one object, in the order of the lines',
     ROUTE.replace('name: fast', 'name: Fast').replace('namespace: shop', 'namespace: Shop').concat('        key: x\n'),
     [
-      'a.yaml:5:3: LLMRoute Shop/chat: metadata.namespace: must match ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
-      'a.yaml:8:5: LLMRoute Shop/chat: spec.rules[0].name: must match ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+      'a.yaml:5:3: LLMRoute Shop/chat: metadata.namespace: write a name of a-z, 0-9 and -, with a letter or digit at both ends, such as my-name',
+      'a.yaml:8:5: LLMRoute Shop/chat: spec.rules[0].name: write a name of a-z, 0-9 and -, with a letter or digit at both ends, such as my-name',
       'a.yaml:12:9: LLMRoute Shop/chat: spec.rules[0].backends[0].provider.key: unknown field; known here: name, namespace',
     ],
   ],
@@ -96,7 +96,7 @@ const PROBLEMS: [name: string, text: string, problems: string[]][] = [
     PROVIDER.replace(', openAI: {}', ', models: [{name: a b}]'),
     [
       'a.yaml:4:1: LLMProvider default/openai: spec.openAI: set openAI when type is OpenAI, and only then; write {} to take its defaults',
-      'a.yaml:4:32: LLMProvider default/openai: spec.models[0].name: must match ^[!-~]+$',
+      'a.yaml:4:32: LLMProvider default/openai: spec.models[0].name: write letters, digits and punctuation of ASCII, without spaces',
     ],
   ],
   [
@@ -108,7 +108,7 @@ const PROBLEMS: [name: string, text: string, problems: string[]][] = [
     'a key with a dot, in brackets',
     ROUTE.replace('rules:', 'workloads: {matchLabels: {app.kubernetes.io/name: a b}}\n  rules:'),
     [
-      'a.yaml:7:29: LLMRoute shop/chat: spec.workloads.matchLabels[app.kubernetes.io/name]: must match ^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$',
+      'a.yaml:7:29: LLMRoute shop/chat: spec.workloads.matchLabels[app.kubernetes.io/name]: write letters, digits, -, _ and ., with a letter or digit at both ends, such as my-app',
     ],
   ],
   ['an object without a name', PROVIDER.replace('{name: openai}', '{}'), ['a.yaml:3:1: metadata.name: is required']],
@@ -122,7 +122,7 @@ const PROBLEMS: [name: string, text: string, problems: string[]][] = [
     'a name that is no DNS name',
     PROVIDER.replace('name: openai', 'name: Open_AI'),
     [
-      'a.yaml:3:12: LLMProvider default/Open_AI: metadata.name: must match ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+      'a.yaml:3:12: LLMProvider default/Open_AI: metadata.name: write a name of a-z, 0-9, - and ., with a letter or digit at both ends of each part, such as my-name',
     ],
   ],
   [
