@@ -220,10 +220,10 @@ spec:
 
   async function updates(now: string): Promise<StatusUpdate[]> {
     const seen = await snapshot()
-    const { problems } = compile(resolve(seen, NAMESPACE))
+    const { problems, warnings } = compile(resolve(seen, NAMESPACE))
     const counts = { total: 12, current: 12, outdated: 0, missing: 0, imageOutdated: 0, unreachable: 0 }
     const [sidecarsOf, usesOf] = [() => counts, () => undefined]
-    return statusesOf({ namespace: NAMESPACE, snapshot: seen, problems, sidecarsOf, usesOf, now })
+    return statusesOf({ namespace: NAMESPACE, snapshot: seen, problems, warnings, sidecarsOf, usesOf, now })
   }
 
   async function write({ object: { apiVersion, kind, metadata }, status }: StatusUpdate): Promise<void> {

@@ -86,11 +86,11 @@ export function prober(
   })
 }
 
-/** apps/load.ts, in one pod. */
-export function load(name: string, namespace: string, image: string): Manifest {
+/** apps/load.ts. */
+export function load(name: string, namespace: string, image: string, replicas = 1): Manifest {
   const labels = { app: name, 'outrigger.dev/inject': 'true' }
   const readinessProbe = { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 }
-  return deployment(name, namespace, { labels, replicas: 1, container: { name: 'app', image, readinessProbe } })
+  return deployment(name, namespace, { labels, replicas, container: { name: 'app', image, readinessProbe } })
 }
 
 interface DeploymentOptions {

@@ -28,13 +28,14 @@ export interface RouteOptions {
   /** Labels of the pods; all by default. */
   workloads?: Readonly<Record<string, string>>
   backends: readonly { provider: { name: string; namespace?: string }; model?: string }[]
+  limits?: readonly object[]
 }
 
 /** One rule, for every request. */
-export function route(namespace: string, name: string, { workloads, backends }: RouteOptions): Manifest {
+export function route(namespace: string, name: string, { workloads, ...rule }: RouteOptions): Manifest {
   return {
     ...{ apiVersion: API_VERSION, kind: 'LLMRoute', metadata: { name, namespace } },
-    spec: { ...(workloads && { workloads: { matchLabels: workloads } }), rules: [{ name: 'all', backends }] },
+    spec: { ...(workloads && { workloads: { matchLabels: workloads } }), rules: [{ name: 'all', ...rule }] },
   }
 }
 

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type AccessLine, parseAccessLine } from '../../../cli/explain/access-line.ts'
+import { ADMIN_PORT } from '../../../contract/names.ts'
 import type { PodAddress } from './applications.ts'
 import type { Cluster } from './cluster.ts'
 import { inNetwork } from './processes.ts'
@@ -16,18 +17,22 @@ export interface ProviderState {
   credentials: { name: string; state: string; until: string | null; why: string | null }[]
 }
 
+/** Of its admin server, such as `/status`. */
+export async function adminPage({ ip }: Pick<PodAddress, 'ip'>, page: string): Promise<string> {
+  return await (await fetch(`http://${ip}:${ADMIN_PORT}${page}`)).text()
+}
+
 /** `provider` is an id: `NAMESPACE/NAME`. */
-export async function providerState({ ip }: PodAddress, provider: string): Promise<ProviderState> {
-  const response = await fetch(`http://${ip}:8788/health/providers`)
-  const states = (await response.json()) as ProviderState[]
+export async function providerState(pod: PodAddress, provider: string): Promise<ProviderState> {
+  const states = JSON.parse(await adminPage(pod, '/health/providers')) as ProviderState[]
   const state = states.find((one) => one.provider === provider)
-  if (state === undefined) throw new Error(`${ip} knows no provider ${provider}`)
+  if (state === undefined) throw new Error(`${pod.ip} knows no provider ${provider}`)
   return state
 }
 
 /** Of a series that is named in full: `outrigger_provider_healthy{provider="shop/first"}`. Undefined: there is none. */
-export async function metric({ ip }: PodAddress, series: string): Promise<number | undefined> {
-  const text = await (await fetch(`http://${ip}:8788/metrics`)).text()
+export async function metric(pod: PodAddress, series: string): Promise<number | undefined> {
+  const text = await adminPage(pod, '/metrics')
   const line = text.split('\n').find((one) => one.startsWith(`${series} `))
   return line === undefined ? undefined : Number(line.slice(series.length + 1))
 }
