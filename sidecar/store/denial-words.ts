@@ -2,7 +2,7 @@
 
 const DENIED = /NOPERM|no permissions? to|can't run this command|can't access at least one of the keys/i
 const KEYS_DENIED = /permissions to access|one of the keys/i
-const WHERE = '(docs/limits.md, "The rights of its user")'
+const WHERE = '(docs/store.md, "The rights of its user")'
 
 /** In capitals, each once. */
 export function commandsOf(lua: string): string[] {

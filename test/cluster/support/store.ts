@@ -1,4 +1,4 @@
-// A Redis that pods reach, as a team would run it for limits: a user with a password and the rights that docs/limits.md gives it, and
+// A Redis that pods reach, as a team would run it for limits: a user with a password and the rights that docs/store.md gives it, and
 // nobody else. It is one of the cluster's programs, so its log is with the others' and it ends with them. In: a cluster. Out: the
 // address for the chart, signals.
 import { writeFile } from 'node:fs/promises'

@@ -7,8 +7,8 @@ local time = redis.call('TIME')
 redis.call('GET', KEYS[1])
 if redis.call('GET', KEYS[1]) then redis.call('SET', KEYS[1], 1) end
 `
-const RUN = (command: string) => `its user may not run ${command} (docs/limits.md, "The rights of its user"): `
-const KEYS = 'its user may not use the keys of this prefix (docs/limits.md, "The rights of its user"): '
+const RUN = (command: string) => `its user may not run ${command} (docs/store.md, "The rights of its user"): `
+const KEYS = 'its user may not use the keys of this prefix (docs/store.md, "The rights of its user"): '
 const ANONYMOUS = "ERR The user executing the script can't run this command or subcommand script: e810, on @user_script"
 
 test.each([

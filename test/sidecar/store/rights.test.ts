@@ -1,4 +1,4 @@
-// The rights of the store's user: those that docs/limits.md names are enough and none too many, and one that is missing is named.
+// The rights of the store's user: those that docs/store.md names are enough and none too many, and one that is missing is named.
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import type { Counter } from '../../../sidecar/limits/counter.ts'
 import type { CountedRow } from '../../../sidecar/limits/limit-row.ts'
@@ -118,11 +118,11 @@ describeWithRedis('a store whose user has', () => {
   })
 
   test.each([
-    ['+time', 'its user may not run TIME (docs/limits.md, "The rights of its user")'],
-    ['+zcard', 'its user may not run ZCARD (docs/limits.md, "The rights of its user")'],
-    ['+evalsha', 'its user may not run EVALSHA (docs/limits.md, "The rights of its user")'],
-    ['+eval', 'its user may not run EVAL (docs/limits.md, "The rights of its user")'],
-    ['~outrigger:*', 'its user may not use the keys of this prefix (docs/limits.md, "The rights of its user")'],
+    ['+time', 'its user may not run TIME (docs/store.md, "The rights of its user")'],
+    ['+zcard', 'its user may not run ZCARD (docs/store.md, "The rights of its user")'],
+    ['+evalsha', 'its user may not run EVALSHA (docs/store.md, "The rights of its user")'],
+    ['+eval', 'its user may not run EVAL (docs/store.md, "The rights of its user")'],
+    ['~outrigger:*', 'its user may not use the keys of this prefix (docs/store.md, "The rights of its user")'],
   ])('all but %s says so', async (right, words) => {
     const url = await startWithUser(without(right, await documentedRights()))
     const [source] = await open(url, 1, 0)
@@ -137,7 +137,7 @@ describeWithRedis('a store whose user has', () => {
   test('no right to ask a cluster for its nodes says so', async () => {
     const { port } = await start(['cluster-enabled yes', userLine((await documentedRights()).rules)])
     const [source] = await open(`redis+cluster://${urlUser()}127.0.0.1:${port}`, 1, 0)
-    const words = 'its user may not run CLUSTER|SLOTS (docs/limits.md, "The rights of its user")'
+    const words = 'its user may not run CLUSTER|SLOTS (docs/store.md, "The rights of its user")'
     await eventually(() => source?.report().state === 'Failed' && source.report().why.startsWith(words))
   })
 
