@@ -65,7 +65,8 @@ export class ExpectedUse {
     if (this.#measured === undefined) return ONE_REQUEST
     const { expected } = this.#measured
     const demand = this.#demandOf(expectedUsage(expected))
-    return isGuess(expected) ? { ...demand, certainty: 'Guess' } : demand
+    if (!isGuess(expected)) return demand
+    return { ...demand, least: this.#demandOf(expectedUsage({ ...expected, outputTokens: 0 })) }
   }
 
   /** To be counted instead. What is learnt of it is for the next one. */

@@ -1,6 +1,6 @@
 // One row's count for one value of its keys: the counter, and what is remembered beside it for people and for the operator.
 import type { Counter, Shortage } from './counter.ts'
-import { type Demand, expectedAmount, leastAmount } from './demand.ts'
+import { type Demand, expectedAmount } from './demand.ts'
 import type { BudgetWarning, Reached } from './grant.ts'
 import type { CountedRow, Span } from './limit-row.ts'
 import { SlidingWindow } from './sliding-window.ts'
@@ -35,9 +35,9 @@ export class Count {
    */
   amountOf(row: CountedRow, expected: Demand, nowMs: number): number {
     const amount = expectedAmount(row, expected)
-    if (expected.certainty !== 'Guess' || this.open > 0) return amount
+    if (expected.least === undefined || this.open > 0) return amount
     const left = Math.floor(this.counter.capacity() - this.counter.used(nowMs))
-    return Math.min(amount, Math.max(left, leastAmount(row.what, expected)))
+    return Math.min(amount, Math.max(left, expectedAmount(row, expected.least), 1))
   }
 
   reached(shortage: Shortage): Reached {

@@ -7,8 +7,8 @@ export interface Demand {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly costPicoUsd: number
-  /** How long answers are is not known yet. */
-  readonly certainty?: 'Guess'
+  /** How long answers are is not known yet: what it uses without one. Absent: that is known. */
+  readonly least?: Demand
 }
 
 /** To settle what never left this process: even `Requests` comes back. By identity; a Demand of zeros is a request that was sent. */
@@ -31,11 +31,6 @@ export function expectedAmount({ what, limit }: Pick<CountedRow, 'what' | 'limit
     case 'Cost':
       return Math.min(measured(what, expected), limit)
   }
-}
-
-/** Of it, what no answer is needed to know. */
-export function leastAmount(what: LimitedQuantity, expected: Demand): number {
-  return what === 'Tokens' || what === 'InputTokens' ? Math.max(1, measured('InputTokens', expected)) : 1
 }
 
 /** Whether it is known only when an answer has told it. */

@@ -207,7 +207,9 @@ class Life {
   #drawDemand(amountMax: number): Demand {
     const draw = () => below(this.#random, amountMax)
     const demand = demandOf(draw(), draw(), draw())
-    return this.#random() < 0.2 ? { ...demand, certainty: 'Guess' } : demand
+    if (this.#random() > 0.2) return demand
+    const { inputTokens, costPicoUsd } = demand
+    return { ...demand, least: demandOf(inputTokens, 0, below(this.#random, costPicoUsd + 1)) }
   }
 
   #compareUse(): void {

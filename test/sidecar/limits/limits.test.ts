@@ -53,7 +53,7 @@ test('a grant is settled once', () => {
   expect([usedOf(limits), limits.open]).toEqual([{ tpm: 20, open: 0 }, 0])
 })
 
-const GUESSED = { ...demandOf(10, 1024, 900), certainty: 'Guess' } as const
+const GUESSED: Demand = { ...demandOf(10, 1024, 900), least: demandOf(10, 0, 300) }
 
 /** `used`: before, and settled. */
 function checkGuess(name: string, used: number, taken: number | 'refused'): void {
@@ -87,6 +87,12 @@ test('what is learned is refused although it is alone', () => {
     shortage: { kind: 'Reached', remaining: 500 },
   })
   grantOf(take(limits, [month], GUESSED))
+})
+
+test('of money a guess takes no less than its question costs', () => {
+  const limits = createLimits([month])
+  grantOf(take(limits, [month], demandOf(1, 1, 701))).settle(demandOf(1, 1, 701), 0)
+  expect(take(limits, [month], GUESSED)).toMatchObject({ shortage: { kind: 'Reached', remaining: 299 } })
 })
 
 test('an absurd amount is counted, and has left with its window', () => {

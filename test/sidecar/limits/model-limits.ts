@@ -64,8 +64,8 @@ export class ModelLimits {
     return rows.map((row) => {
       const count = this.#countOf(this.#declared.get(row.identity) ?? row, row.per.length === 0 ? '' : team, nowMs)
       const expected = expectedOf(row, demand)
-      const isAlone = demand.certainty === 'Guess' && !count.isOpen
-      const amount = isAlone ? Math.min(expected, Math.max(count.left, leastOf(row, demand))) : expected
+      const least = demand.least && Math.max(1, count.left, expectedOf(row, demand.least))
+      const amount = least === undefined || count.isOpen ? expected : Math.min(expected, least)
       return { count, amount, shortage: count.shortage(amount) }
     })
   }
@@ -108,11 +108,6 @@ export class ModelLimits {
 
 function isShared(row: CountedRow): boolean {
   return row.scope !== 'Pod'
-}
-
-/** What is known of a request without an answer. */
-function leastOf({ what }: CountedRow, { inputTokens }: Demand): number {
-  return what === 'Tokens' || what === 'InputTokens' ? Math.max(1, inputTokens) : 1
 }
 
 /** Of what is a guess, no more than the whole limit is ever held. */
