@@ -43,6 +43,8 @@ const MINUTES = 60_000
 /** Nobody connects to it. */
 const ELSEWHERE = 'https://llm.example/v1'
 const DAMAGED = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
+const PRICE = { inputPerMillion: '1', outputPerMillion: '2' }
+const COST_A_DAY = { name: 'day', what: 'Cost', limit: '20', window: '1d' }
 /** A Secret may hold 1 MiB; what is published keeps below. */
 const LARGE_BYTES = 950 * 1024
 
@@ -72,6 +74,11 @@ function routeOf(where: string, name: string): Reported {
 
 function to(target: string, where = EMPTY, model?: string): RouteOptions {
   return { backends: [{ provider: { name: target, namespace: where }, ...(model !== undefined && { model }) }] }
+}
+
+/** As `to`, and what is spent is counted. */
+function budgeted(target: string, budget: object = {}): RouteOptions & { budgets: readonly object[] } {
+  return { ...to(target), budgets: [{ name: 'month', amount: '500', window: 'Month', ...budget }] }
 }
 
 function keyFrom(name: string, key: string): object {
@@ -145,6 +152,25 @@ const CASES: readonly Case[] = [
     ...{ reason: 'InvalidField', of: providerOf(EMPTY, 'no-address'), says: 'Accepted False', event: 'Warning' },
     message: /^spec\.openAI\.baseURL: "https:\/\/\[1::2::3\]\/v1" is not/,
     objects: [provider(EMPTY, 'no-address', 'https://[1::2::3]/v1')],
+  },
+  {
+    ...{ reason: 'PriceUnknown', of: providerOf(EMPTY, 'unpriced'), says: 'Accepted False', event: 'Warning' },
+    message: /^spec\.limits\[0\]: there is no price for chat, and limit "day" cannot count without one: /,
+    objects: [provider(EMPTY, 'unpriced', ELSEWHERE, { limits: [COST_A_DAY] })],
+  },
+  {
+    ...{ reason: 'PriceUnknown', of: routeOf(EMPTY, 'unpriced'), says: 'Accepted False', event: 'Warning' },
+    message:
+      /^spec\.rules\[0\]\.backends\[0\]: LLMProvider conditions-empty\/sound has no price for chat, and budget "month" cannot/,
+    objects: [route(EMPTY, 'unpriced', budgeted('sound'))],
+  },
+  {
+    ...{ reason: 'NoCheaperBackend', of: routeOf(EMPTY, 'one-price'), says: 'Accepted False', event: 'Warning' },
+    message: /^spec\.rules\[0\]\.budgets\[0\]\.onExhausted: budget "month" holds nothing: /,
+    objects: [
+      provider(EMPTY, 'priced', ELSEWHERE, { models: [{ name: 'chat', price: PRICE }] }),
+      route(EMPTY, 'one-price', budgeted('priced', { onExhausted: 'Fallback' })),
+    ],
   },
   {
     ...{ reason: 'ProviderUnusable', of: providerOf(EMPTY, 'no-secret'), says: 'Programmed False', event: 'Warning' },
