@@ -16,12 +16,12 @@ import { compileProvider } from './llm-provider.ts'
 import { compileRoute } from './llm-route.ts'
 
 /** Where sidecars look for what they get of the store. */
-const STORE_FILES = {
-  url: STORE_URL_FILE,
-  ca: STORE_CA_FILE,
-  certificate: STORE_CERTIFICATE_FILE,
-  key: STORE_KEY_FILE,
-} as const satisfies Record<keyof StoreInput, string>
+const STORE_FILES: readonly (readonly [part: keyof StoreInput, file: string])[] = [
+  ['url', STORE_URL_FILE],
+  ['ca', STORE_CA_FILE],
+  ['certificate', STORE_CERTIFICATE_FILE],
+  ['key', STORE_KEY_FILE],
+]
 
 export interface Compiled {
   config: SidecarConfig
@@ -52,9 +52,9 @@ export function compile({ namespace, providers: providerInputs, routes: routeInp
 }
 
 function storeSources(store: Partial<StoreInput> = {}): CredentialSource[] {
-  return (['url', 'ca', 'certificate', 'key'] as const).flatMap((part) => {
+  return STORE_FILES.flatMap(([part, file]) => {
     const secret = store[part]
-    return secret === undefined ? [] : [{ file: STORE_FILES[part], secret }]
+    return secret === undefined ? [] : [{ file, secret }]
   })
 }
 

@@ -1,6 +1,7 @@
 // Reads the Secrets that are referenced, and no other. Secrets are watched by their metadata; a value is fetched when it
-// is referenced and its resourceVersion is not the one that was read. Where none may be watched it is fetched every few seconds. Values live in SecretValue and leave for the
-// namespaces' own Secrets only. A Secret that cannot be read keeps its last value, and is tried again.
+// is referenced and its resourceVersion is not the one that was read. Where none may be watched it is fetched every few
+// seconds. Values live in SecretValue and leave for the namespaces' own Secrets only. A Secret that cannot be read keeps
+// its last value, and is tried again.
 //
 // Between a reference and its value lies a request. Whoever compiles meanwhile would tell the provider's owner that the
 // Secret does not exist, and take the provider from everybody: hence `settled`, which is worth waiting for. It does not wait

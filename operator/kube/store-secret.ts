@@ -1,5 +1,5 @@
-// The Secret from which sidecars get the URL of the store that they count limits in, and what TLS to it takes. It is the installation's, not a provider's: no
-// resource is wrong when it is, so no condition can tell. The log does, and the admin page.
+// The Secret from which sidecars get the URL of the store that they count limits in, and what TLS to it takes. It is the
+// installation's, not a provider's: no resource is wrong when it is, so no condition can tell. The log does, and the admin page.
 import type { Log } from '../../process/log.ts'
 import type { SecretKeyReference, StoreInput } from '../resolve/inputs.ts'
 import { findKey, indexSecrets } from '../resolve/secret.ts'
@@ -19,7 +19,11 @@ export interface StoreSecret {
 /** Of the chart. */
 const FIELD = 'store.existingSecret'
 /** As cert-manager names them, and charts of stores. */
-const TLS_KEYS = { ca: 'ca.crt', certificate: 'tls.crt', key: 'tls.key' }
+const TLS_KEYS: readonly (readonly [part: Exclude<keyof StoreInput, 'url'>, key: string])[] = [
+  ['ca', 'ca.crt'],
+  ['certificate', 'tls.crt'],
+  ['key', 'tls.key'],
+]
 
 export function createStoreSecret(reference: SecretKeyReference | undefined, log: Log): StoreSecret {
   if (reference === undefined) {
@@ -40,8 +44,8 @@ export function createStoreSecret(reference: SecretKeyReference | undefined, log
       const url = find(secrets)
       if ('broken' in url) return undefined
       const store: StoreInput = { url: url.found }
-      for (const part of ['ca', 'certificate', 'key'] as const) {
-        const outcome = find(secrets, TLS_KEYS[part])
+      for (const [part, key] of TLS_KEYS) {
+        const outcome = find(secrets, key)
         if ('found' in outcome) store[part] = outcome.found
       }
       return store

@@ -53,8 +53,13 @@ const CLASSES: Readonly<Record<Kind, ErrorClass>> = {
   Timeout: { reason: 'Timeout', verdict: 'Failure', credential: 'Fine' },
 }
 
-const QUOTA =
-  /^(?:insufficient_quota|exceeded_current_quota_error|billing_(?:not_active|hard_limit_reached)|(?:organization|project)_(?:usage|spend)_limit_exceeded)$/
+const QUOTA_CODES = [
+  'insufficient_quota',
+  'exceeded_current_quota_error',
+  'billing_(?:not_active|hard_limit_reached)',
+  '(?:organization|project)_(?:usage|spend)_limit_exceeded',
+]
+const QUOTA = new RegExp(`^(?:${QUOTA_CODES.join('|')})$`)
 
 interface Exception {
   dialects: readonly Dialect[]

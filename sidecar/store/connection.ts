@@ -43,6 +43,8 @@ const SILENCE_MAX_MS = 1000
 const RECONNECT_MIN_MS = 50
 const RECONNECT_MAX_MS = 2000
 const CLUSTER_REFRESH_MS = 5000
+/** All of them were asked in vain, and will be again: ioredis has no code for it, and no other event. */
+const SENTINELS_FAILED = /^All sentinels are unreachable\. Retrying from scratch after [\d.]+ms\./
 
 /** Returns before the connection is up. Throws when a PEM file cannot be read, or is none. */
 export async function openConnection(
@@ -57,7 +59,9 @@ export async function openConnection(
   let why = unreachable
   let isServing = false
   client.on('error', (error: ClientError) => {
-    why = explainDenied(error.lastNodeError?.message ?? error.message, '')
+    why = reasonOf(error)
+    // Any other is a connection's, and its end is told of with 'close'. Here none was made.
+    if (SENTINELS_FAILED.test(error.message)) events.onLost(why)
   })
   client.on('ready', async () => {
     const refusal = await refusalOf(client)
@@ -88,6 +92,12 @@ export async function openConnection(
 
 /** Of a cluster: what the node said that was asked last. */
 type ClientError = Error & { lastNodeError?: Error | null }
+
+function reasonOf({ lastNodeError, message }: ClientError): string {
+  // Without the delay, which differs each time, a reason that stays is told once.
+  const text = (lastNodeError?.message ?? message).replace(SENTINELS_FAILED, 'no sentinel says who is primary.')
+  return explainDenied(text, '')
+}
 
 /** Why a store that has let us in does not serve us: it wants a password, or is not there yet. Undefined: nothing is known against it. */
 async function refusalOf(client: Redis | Cluster): Promise<string | undefined> {

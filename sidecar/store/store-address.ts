@@ -1,7 +1,8 @@
 // What `--store URL` says: which Redis or Valkey, how it is reached, and as whom; or, with `file:PATH`, which file says so.
 //
-// In: the text of the flag, or of that file. Out: hosts and options as values, the credentials inside a SecretValue; a mistake is an Error whose message
-// never repeats the text, since it may hold a password. Own parsing, because WHATWG URLs know neither lists of hosts nor these schemes.
+// In: the text of the flag, or of that file. Out: hosts and options as values, the credentials inside a SecretValue; a mistake is an
+// Error whose message never repeats the text, since it may hold a password. Own parsing, because WHATWG URLs know neither lists of
+// hosts nor these schemes.
 import { SecretValue } from '../../contract/secret.ts'
 import { type Address, parseAddress } from '../../process/flag.ts'
 

@@ -72,7 +72,7 @@ export class StoreGate implements ConnectionEvents {
   #lateCalls = 0
   #failures = 0
   /** Those who want to hear once that it is up. */
-  #awaiting: (() => void)[] = []
+  readonly #awaiting = new Set<() => void>()
 
   constructor(deps: GateDeps) {
     this.#deps = deps
@@ -105,10 +105,11 @@ export class StoreGate implements ConnectionEvents {
   async untilUp(waitMs: number): Promise<void> {
     if (this.isUp) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#awaiting.push(resolve)
+    this.#awaiting.add(resolve)
     const timer = setTimeout(resolve, waitMs)
     await promise
     clearTimeout(timer)
+    this.#awaiting.delete(resolve)
   }
 
   /** Only while it is up; rejects with what went wrong. */
@@ -155,7 +156,7 @@ export class StoreGate implements ConnectionEvents {
     clearTimeout(this.#probeTimer)
     this.#connection?.close()
     this.#change('Failed', 'closed')
-    for (const resolve of this.#awaiting.splice(0)) resolve()
+    for (const resolve of this.#awaiting) resolve()
   }
 
   async #run(permit: Permit, script: Script, keys: readonly string[], values: readonly (string | number)[]) {
@@ -224,7 +225,7 @@ export class StoreGate implements ConnectionEvents {
     if (from === to) return
     this.#state = to
     this.#sinceMs = this.#deps.now()
-    if (to === 'Up') for (const resolve of this.#awaiting.splice(0)) resolve()
+    if (to === 'Up') for (const resolve of this.#awaiting) resolve()
     if (!this.#closed) this.#deps.onState({ from, to, why: this.#why })
   }
 }

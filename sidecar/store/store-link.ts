@@ -1,12 +1,12 @@
 // Which connection the gate asks: the one by the newest address that let us in.
 //
-// In: addresses, one after another, as a password is changed or the store moves. Out: the gate's connection. While the store answers, a
-// new address takes over only when its connection is ready: a password that the store does not know yet, or a mistyped host, costs
-// nothing but a warning. While it does not, there is nothing to lose, and the new one is tried in its place. What was sent on the old
-// connection is still waited for.
+// In: addresses, one after another, as a password is changed or the store moves. Out: the gate's connection. A new address takes over
+// only when its connection is ready, whether the old one is up or not: both are tried meanwhile, so a password that the store does not
+// know yet, or a mistyped host, costs nothing but a warning. What was sent on the old connection is still waited for.
 //
 // It never looks into answers, and keeps no counts: what was taken and not told yet is told over the next connection, under the same
-// names. Rejected: to end the old connection first (the policy would decide for a while with every rotation).
+// names. Rejected: to end the old connection first (the policy would decide for a while with every rotation), and to do so while the
+// store is away (a mistake that comes in the moment of a failover would outlast it).
 import { openConnection, type StoreConnection } from './connection.ts'
 import { describeStore, type StoreAddress } from './store-address.ts'
 import type { StoreGate } from './store-gate.ts'
@@ -33,7 +33,7 @@ export class StoreLink {
   readonly #random: () => number
   readonly #events: LinkEvents
   #current: Link | undefined
-  /** Not ready yet, while the current one is up. */
+  /** Not ready yet. */
   #next: Link | undefined
   readonly #leaving = new Map<StoreConnection, NodeJS.Timeout>()
   #closed = false
@@ -63,7 +63,7 @@ export class StoreLink {
     if (this.#closed) return connection.close()
     this.#next?.connection.close()
     this.#next = { address, connection }
-    if (!this.#gate.isUp || connection.isReady()) this.#takeOver(address)
+    if (this.#current === undefined || connection.isReady()) this.#takeOver(address)
   }
 
   close(): void {

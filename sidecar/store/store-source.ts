@@ -68,9 +68,12 @@ export interface Eviction {
 export interface StoreReport extends GateReport {
   /** The address without credentials; null while there is none. */
   readonly store: string | null
-  /** The `maxmemory-policy` by which the store may forget counts, as it was when we connected; null where it forgets none, or does not tell. */
+  /**
+   * The `maxmemory-policy` by which the store may forget counts, as it was when we connected; null where it forgets none, or does
+   * not tell.
+   */
   readonly evictionPolicy: string | null
-  /** Why the newest address is not used; null where it is. */
+  /** What is wrong with the file of the address, else why the newest address is not used; null where it is. */
   readonly problem: string | null
   readonly onFailure: OnStoreFailure
   /** Seen last, of the whole store; itself included. */
@@ -128,17 +131,18 @@ export function createStoreSource(options: StoreOptions): StoreSource {
     schedule: (counter) => queue.add(counter),
   }
   let evictionPolicy: string | undefined
-  let problem: string | undefined
-  const note = (why: string | undefined): void => {
-    if (why !== undefined && why !== problem) options.onProblem?.(why)
-    problem = why
+  /** Of the file that addresses come from, and of the newest address: each is over by itself. */
+  const problems: { file?: string | undefined; link?: string | undefined } = {}
+  const note = (of: keyof typeof problems, why: string | undefined): void => {
+    if (why !== undefined && why !== problems[of]) options.onProblem?.(why)
+    problems[of] = why
   }
   const link = new StoreLink(gate, random, {
     onUsed(address) {
-      note(undefined)
+      note('link', undefined)
       options.onAddress?.(describeStore(address))
     },
-    onProblem: note,
+    onProblem: (why) => note('link', why),
     onEvictionPolicy(policy) {
       evictionPolicy = policy
       if (policy !== undefined) options.onEviction?.({ store: usedStore(), policy })
@@ -156,14 +160,14 @@ export function createStoreSource(options: StoreOptions): StoreSource {
       await gate.untilUp(options.startWaitMs ?? START_WAIT_MS)
     },
     explain(why) {
-      note(why)
+      note('file', why)
       if (why !== undefined) gate.explain(why)
     },
     report: () => ({
       ...gate.report(),
       store: usedStore(),
       evictionPolicy: evictionPolicy ?? null,
-      problem: problem ?? null,
+      problem: problems.file ?? problems.link ?? null,
       onFailure,
       sidecars: presence.sidecars('Cluster'),
       unsettled: queue.size,

@@ -62,6 +62,16 @@ async function sumIn({ client }: RedisServer, prefix = 'outrigger:'): Promise<nu
   return key === undefined ? 0 : Number(await client.hget(key, 'sum'))
 }
 
+/** Since its start; each refused try is one. */
+async function connectionsTo({ client }: RedisServer): Promise<number> {
+  return Number(/total_connections_received:(\d+)/.exec(await client.info('stats'))?.[1] ?? 0)
+}
+
+/** Those of addresses. */
+function problemsTold(): unknown[] {
+  return told.filter((each) => typeof each === 'string')
+}
+
 function urlOf({ port }: RedisServer, password: string): string {
   return `redis://limits:${password}@127.0.0.1:${port}`
 }
@@ -101,7 +111,7 @@ describeWithRedis('a store', () => {
     await server.client.call('ACL', 'SETUSER', 'limits', '>hunter2')
     await eventually(() => used.length === 2)
     expect(source.report()).toMatchObject({ state: 'Up', problem: null })
-    const problems = told.filter((each) => typeof each === 'string')
+    const problems = problemsTold()
     expect(problems.filter((problem, i) => problem === problems[i - 1])).toEqual([])
   })
 
@@ -117,6 +127,21 @@ describeWithRedis('a store', () => {
     await source.connect(parseStoreAddress(urlOf(server, 'hunter2')))
     await eventually(() => source.report().state === 'Up')
     expect(await admitted(counter, 50)).toBe(50)
+  })
+
+  test('that fails while its new address is wrong is asked by the old one when it is back', async () => {
+    const server = await start(['user limits on >hunter1 ~* +@all'])
+    const [source, counter] = create()
+    await source.connect(parseStoreAddress(urlOf(server, 'hunter1')))
+    await eventually(() => source.report().state === 'Up')
+    await server.kill()
+    await eventually(() => source.report().state === 'Failed')
+    await source.connect(parseStoreAddress(urlOf(server, 'hunter2')))
+    await server.restart()
+    await eventually(() => source.report().problem?.includes(': WRONGPASS') === true)
+    await eventually(() => source.report().state === 'Up')
+    expect(await admitted(counter, 50)).toBe(50)
+    expect(used).toHaveLength(1)
   })
 
   test('that has moved gets what was not told yet, under the prefix that holds there', async () => {
@@ -141,8 +166,30 @@ describeWithRedis('a store', () => {
     expect(source.report()).toMatchObject({ state: 'Connecting', why, problem: why, store: null, failures: 0 })
     expect(await admitted(counter, 50)).toBe(SHARE)
     await source.connect(parseStoreAddress(server.url))
+    source.explain(undefined)
     await eventually(async () => (await sumIn(server)) === SHARE)
     expect(source.report()).toMatchObject({ state: 'Up', problem: null })
+  })
+
+  test('of which the file and the newest address are wrong is told of both once, until each is mended', async () => {
+    const server = await start(['user limits on >hunter1 ~* +@all'])
+    // It tries again as soon as it may.
+    const [source] = create({ random: () => 0 })
+    await source.connect(parseStoreAddress(urlOf(server, 'hunter1')))
+    await eventually(() => source.report().state === 'Up')
+    await source.connect(parseStoreAddress(urlOf(server, 'hunter2')))
+    await eventually(() => source.report().problem?.includes(': WRONGPASS') === true)
+    const file = 'expected a URL'
+    const tries = await connectionsTo(server)
+    source.explain(file)
+    await eventually(async () => (await connectionsTo(server)) > tries + 1)
+    expect(source.report().problem).toBe(file)
+    expect(problemsTold()).toEqual([expect.stringContaining(': WRONGPASS'), file])
+    await server.client.call('ACL', 'SETUSER', 'limits', '>hunter2')
+    await eventually(() => used.length === 2)
+    expect(source.report().problem).toBe(file)
+    source.explain(undefined)
+    expect(source.report().problem).toBeNull()
   })
 
   test('goes on as it is when a file that its new address names cannot be read', async () => {

@@ -64,6 +64,13 @@ describeWithRedis('a store', () => {
     await rm(folder, { recursive: true })
   })
 
+  test('behind sentinels that are not there has failed, and says why', async () => {
+    const url = `redis+sentinel://127.0.0.1:${await freePort()}/shop`
+    const [source] = await open(url, 1, 0)
+    await eventually(() => source?.report().state === 'Failed')
+    expect(source?.report().why).toMatch(/^no sentinel says who is primary\. Last error: /)
+  })
+
   test('of which a sentinel makes another the primary is found again, with its counts', async () => {
     const primary = await start()
     const replica = await start([`replicaof 127.0.0.1 ${primary.port}`])
