@@ -28,7 +28,7 @@ export interface LimitShares {
    * operator that starts anew; a sidecar has no use for it.
    */
   before?: Record<string, number>
-  /** By id of a budget: what all that share it have used, which no sidecar can tell from its share. Absent: nothing to warn of. */
+  /** By id of a budget: what all that share it have used, which no sidecar can tell from its share. Absent: nothing to warn of, or it has a store. */
   passed?: Record<string, PassedMark>
 }
 
@@ -70,15 +70,17 @@ const isAmount = integer(0, Number.MAX_VALUE)
 
 const isInstance = text('1 to 64 characters', (value) => value.length > 0 && value.length <= 64)
 
+const isMark = objectOf<PassedMark>({ percent: integer(1, 99), untilMs: optional(integer(0)) })
+
 const isLimitShares: Check<LimitShares> = objectOf<LimitShares>({
   instance: isInstance,
   version: integer(1),
   shares: mapOf(isAmount),
   before: optional(mapOf(isAmount)),
-  passed: optional(mapOf(objectOf<PassedMark>({ percent: integer(1, 99), untilMs: optional(integer(0)) }))),
+  passed: optional(mapOf(isMark)),
 })
 
-const MEMBERS: readonly (keyof LimitShares)[] = ['instance', 'version', 'shares', 'before', 'passed']
+const MEMBERS = ['instance', 'version', 'shares', 'before'] as const
 
 const isId = text('1 to 1024 characters', (value) => value.length > 0 && value.length <= 1024)
 
@@ -91,18 +93,26 @@ const isEstimate: Check<number> = (value, at, problems): value is number => {
 
 /**
  * The annotation's or the file's text. `shares` is undefined for one without anything but white space: nothing was granted yet.
- * Members that are not known are left out. Never throws. Problems read `shares["route:shop/chat//rpm"]: expected an integer ≥ 0`.
+ * Members that are not known are left out, and marks that cannot be read: they only warn. Never throws.
+ * Problems read `shares["route:shop/chat//rpm"]: expected an integer ≥ 0`.
  */
 export function parseLimitShares(json: string): { shares: LimitShares | undefined } | { problems: string[] } {
   if (json.trim() === '') return { shares: undefined }
   const parsed = parse(json, isObject)
   if ('problems' in parsed) return parsed
   const { value } = parsed
-  const known: unknown = Object.fromEntries(
-    MEMBERS.flatMap((name) => (Object.hasOwn(value, name) ? [[name, value[name]]] : [])),
-  )
+  const passed = isObject(value.passed) ? marksOf(value.passed) : undefined
+  const known: unknown = { ...pick(value, MEMBERS), ...(passed && { passed }) }
   const problems: string[] = []
   return isLimitShares(known, '', problems) ? { shares: known } : { problems }
+}
+
+function marksOf(passed: Record<string, unknown>): Record<string, PassedMark> {
+  const marks = Object.entries(passed).flatMap(([id, value]): [string, PassedMark][] => {
+    const mark: unknown = isObject(value) ? pick(value, ['percent', 'untilMs']) : undefined
+    return isMark(mark, '', []) ? [[id, mark]] : []
+  })
+  return Object.fromEntries(marks)
 }
 
 /**
@@ -132,6 +142,11 @@ const isLimitReport: Check<LimitReport> = (value, at, problems): value is LimitR
   const { id, share, used, wanted } = isObject(value) ? value : {}
   const known = objectOf<LimitReport>({ id: isId, share: isEstimate, used: isEstimate, wanted: isEstimate })
   return known({ id, share, used, wanted }, at, problems)
+}
+
+/** Those that it has. */
+function pick(value: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.filter((name) => Object.hasOwn(value, name)).map((name) => [name, value[name]]))
 }
 
 function parse<T>(json: string, check: Check<T>): { value: T } | { problems: string[] } {

@@ -2,7 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Problem } from './api/problem.ts'
 import type { SidecarCounts } from './rollout/count.ts'
-import type { LimitTotal } from './shares/book.ts'
+import type { LimitTotal } from './shares/count-totals.ts'
 
 export interface OperatorState {
   leads(): boolean

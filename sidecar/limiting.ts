@@ -66,6 +66,9 @@ export async function createLimiting(options: LimitingOptions): Promise<Limiting
   const whole = new Shares('Whole', assigned.instance, now(), clock)
   const limits = new Limits(source, store === undefined ? assigned : whole)
   let shared: Runtime['rows'] = []
+  // A store that is up counts for all, and where nothing or all is refused without it, shares change nothing.
+  const needsShares = (): boolean =>
+    store === undefined || (store.report().state !== 'Up' && settings.onStoreFailure === 'LocalShare')
   return {
     limits,
     estimator: new Estimator(settings.tokenizer === 'on' ? tokenizers(log) : undefined),
@@ -91,7 +94,7 @@ export async function createLimiting(options: LimitingOptions): Promise<Limiting
       return { ...report, limits: divided, store: store.report().state === 'Up' ? 'Up' : 'Away' }
     },
     awaits() {
-      if (store !== undefined || shared.length === 0 || assigned.isGranted) return undefined
+      if (shared.length === 0 || assigned.isGranted || !needsShares()) return undefined
       return now() - assigned.startedAtMs > SHARES_WAIT_MS ? undefined : 'no share of shared limits has come yet'
     },
     store: () => store?.report(),

@@ -3,12 +3,14 @@
 // granted from them.
 //
 // It keeps one promise, whatever is lost, late or begun anew: for each count, what pods may use or have used, and what those that are
-// gone may have used, together never exceed the limit. It sends nothing and asks nobody, and time is an argument, so all of it runs in
-// a test that lets everything go wrong (test/operator/shares/never-over.test.ts). Rejected: remembering use in an object that is
-// written with every change, as the annotations tell it already.
+// gone may have used, together never exceed the limit. Where a store counts that is promised of shares alone: it has what was used
+// (holding.ts). It sends nothing and asks nobody, and time is an argument, so all of it runs in a test that lets everything go wrong
+// (test/operator/shares/never-over.test.ts). Rejected: remembering use in an object that is written with every change, as the annotations
+// tell it already.
 import type { LimitShares, LimitsReport, PassedMark } from '../../contract/limit-shares.ts'
 import { type BookPod, isSamePlace } from './book-pod.ts'
 import { type Count, createEntry, type Entry, isSilent, memberOf, type Place } from './count.ts'
+import { departedOf, grantedOf, type LimitTotal, rememberedOf, totalsOf } from './count-totals.ts'
 import { Departed } from './departed.ts'
 import { divide } from './divide.ts'
 import { KnownLimits } from './known-limits.ts'
@@ -24,12 +26,6 @@ export interface Plan {
   readonly unread: ReadonlySet<string>
   /** Namespaces whose ledgers must be written before more is granted. */
   readonly unwritten: ReadonlySet<string>
-}
-
-/** Of one limit, all its counts together. */
-export interface LimitTotal {
-  granted: number
-  departed: number
 }
 
 /** Between two writes to a pod. */
@@ -83,8 +79,8 @@ export class ShareBook {
   removePod(uid: string, nowMs: number): void {
     const entry = this.#entries.get(uid)
     if (entry === undefined) return
-    const remains = [...entry.holding.ids].map((id) => [id, entry.holding.totalOf(id)] as const)
-    this.#depart(entry, new Map(remains), nowMs)
+    const leaves = [...entry.holding.ids].map((id) => [id, entry.holding.leavesOf(id)] as const)
+    this.#depart(entry, new Map(leaves), nowMs)
     this.#entries.delete(uid)
     this.#isStale = true
   }
@@ -162,8 +158,8 @@ export class ShareBook {
   ledgerOf(namespace: string, nowMs: number): Ledger {
     const unknown = this.#ledgers.unknown(namespace, (name) => this.#counts.has(name), nowMs)
     const counts = [...this.#counts.values()].filter(({ home }) => home === namespace)
-    const known = counts.map((count): [string, LedgerEntry | undefined] => [count.name, this.#entryOf(count, nowMs)])
-    return new Map([...unknown, ...known.filter((each): each is [string, LedgerEntry] => each[1] !== undefined)])
+    const isGranted = (count: Count): boolean => this.#heldOf(count) > 0 || this.#toHold.has(count.name)
+    return new Map([...unknown, ...rememberedOf(counts, isGranted, nowMs)])
   }
 
   /** A ledger is about to be written: until it is there, only what both have as held is; what is not known yet stays. */
@@ -178,20 +174,13 @@ export class ShareBook {
 
   /** By limit id. */
   totals(nowMs: number): Map<string, LimitTotal> {
-    const totals = new Map<string, LimitTotal>()
-    for (const { limit, departed, places } of this.#counts.values()) {
-      if (this.#limits.isRetired(limit.id)) continue
-      const total = totals.get(limit.id) ?? { granted: 0, departed: 0 }
-      total.granted += places.reduce((sum, { entry, id }) => sum + entry.holding.shareOf(id), 0)
-      total.departed += departed.total(nowMs)
-      totals.set(limit.id, total)
-    }
-    return totals
+    const declared = [...this.#counts.values()].filter(({ limit }) => !this.#limits.isRetired(limit.id))
+    return totalsOf(declared, nowMs)
   }
 
   /** What those that are gone may have used, by name of the count. */
   departed(nowMs: number): Map<string, number> {
-    return new Map([...this.#counts.values()].map(({ name, departed }) => [name, departed.total(nowMs)]))
+    return departedOf(this.#counts.values(), nowMs)
   }
 
   /** Sees to it that every pod is in its counts; returns the namespaces whose ledgers are missing for that. */
@@ -211,9 +200,18 @@ export class ShareBook {
       for (const count of this.#remembered()) opened.add(count)
       for (const count of opened) this.#open(count, nowMs)
       this.#isStale = unread.size > 0
+      if (!this.#isStale) this.#pruneForgotten()
     }
     if (isDirty) this.#look(nowMs)
     return unread
+  }
+
+  /** All counts are open: of a limit that is declared again nothing is dropped any more, and one that no pod has needs no taking off. */
+  #pruneForgotten(): void {
+    for (const id of this.#forgotten) {
+      const isHeld = [...this.#entries.values()].some(({ holding }) => holding.shareOf(id) > 0)
+      if (!isHeld || this.#limits.find(id) !== undefined) this.#forgotten.delete(id)
+    }
   }
 
   /** At all counts; those that nobody shares, and that nothing is left of, are forgotten. */
@@ -292,7 +290,7 @@ export class ShareBook {
 
   /** It is met first: what may have been used of it before is only known from what is left of then. */
   #open({ name, home, limit, departed, places }: Count, nowMs: number): void {
-    const granted = places.reduce((sum, { entry, id }) => sum + entry.holding.shareOf(id), 0)
+    const granted = grantedOf(places)
     const untilMs = countsUntil(limit.span, nowMs)
     // Its ledger was dropped, when nothing counted any more: shares that a pod has still are all that there can be of it.
     const dropped: LedgerEntry | undefined = this.#forgotten.has(limit.id) ? { type: 'Held', most: granted } : undefined
@@ -319,17 +317,6 @@ export class ShareBook {
       if (share === undefined) continue
       changes.set(entry, (changes.get(entry) ?? new Map<string, number>()).set(limit.id, share))
     }
-  }
-
-  #entryOf(count: Count, nowMs: number): LedgerEntry | undefined {
-    const { name, limit, places, departed } = count
-    const isGranted = this.#heldOf(count) > 0 || this.#toHold.has(name)
-    const amount = departed.total(nowMs)
-    const held = places.reduce((sum, { entry, id }) => sum + entry.holding.totalOf(id), 0)
-    // More than the limit where that was lowered.
-    const most = Math.max(limit.limit, held + amount)
-    if (held > 0 || (isGranted && places.length > 0)) return { type: 'Held', most }
-    return amount === 0 ? undefined : { type: 'Left', amount, untilMs: departed.untilMs ?? nowMs }
   }
 
   #heldOf({ name, home }: Count): number {

@@ -8,6 +8,11 @@
 // no more is used than was granted to the first. What that may have been beyond the shares that were found is orphaned: nobody
 // counts it, and it stays until the new process has shares of its own, because others for the first may still be on their way.
 //
+// Where a store counts for all, what was used is in the store, and a pod or a process that goes leaves nothing behind. While the store is
+// away each sidecar tells what all have used, and what one of them has used that the store does not know is its share at most. Who goes
+// away between the store's end and the next answer may have used a share that nobody counts: rejected is to count all shares of all
+// that ever go for that, since of a month's limit nothing would be left after some rollouts.
+//
 // What a sidecar is told of budgets besides (`passed`) goes with what is granted, and has no part in all this.
 import type { LimitShares, LimitsReport, PassedMark } from '../../contract/limit-shares.ts'
 
@@ -38,6 +43,8 @@ export class Holding {
   #before: Amounts = NONE
   #orphaned: Amounts = NONE
   #heard: ReadonlyMap<string, Heard> = new Map()
+  /** As its sidecar said last. */
+  #store: LimitsReport['store']
   /** Written with the last grant, or to be written with the next one. */
   #passed: Passed = new Map()
   #tells: 'News' | 'Nothing' = 'Nothing'
@@ -65,6 +72,12 @@ export class Holding {
     return this.boundOf(id) + this.orphanedOf(id)
   }
 
+  /** What nobody else counts of what it may have used, should it end now. */
+  leavesOf(id: string): number {
+    if (this.#store === 'Up') return this.orphanedOf(id)
+    return this.orphanedOf(id) + (this.#store === 'Away' ? this.#grantedOf(id) : this.boundOf(id))
+  }
+
   wantedOf(id: string): number {
     return this.#heard.get(id)?.wanted ?? 0
   }
@@ -83,16 +96,16 @@ export class Holding {
     this.confirmed = 'No'
   }
 
-  /** What its sidecar is to know of the limits that it shares. */
+  /** What its sidecar is to know of the limits that it shares. One with a store knows by itself. */
   tell(passed: Passed, nowMs: number): void {
-    if (isSame(stillTrue(this.#passed, nowMs), passed)) return
+    if (this.#store !== undefined || isSame(stillTrue(this.#passed, nowMs), passed)) return
     this.#passed = passed
     this.#tells = 'News'
   }
 
   /** There is something to write although no share changes. A sidecar that was granted nothing yet hears it with its first shares. */
   get hasNews(): boolean {
-    return this.version > 0 && this.#tells === 'News'
+    return this.version > 0 && this.#tells === 'News' && this.#store === undefined
   }
 
   /** Grants these shares, and gives what is to be written. Limits that are not named are taken away. Needs an instance. */
@@ -120,10 +133,11 @@ export class Holding {
    * What the sidecar answered; of limits of which it may yet say more (`isAwaited`), what it said before stands. Returns what a process
    * that is gone may have used, once no more can come of what it was granted.
    */
-  hear({ instance, sharesVersion, limits }: LimitsReport, isAwaited: (id: string) => boolean): Amounts {
+  hear({ instance, sharesVersion, limits, store }: LimitsReport, isAwaited: (id: string) => boolean): Amounts {
     const earlier = this.instance === instance ? [...this.#heard].filter(([id]) => isAwaited(id)) : []
     if (this.instance !== undefined && this.instance !== instance) this.#takeOver(limits)
     this.instance = instance
+    this.#store = store
     const told = limits.map(({ id, used, wanted }): [string, Heard] => [id, { used, wanted: Math.max(used, wanted) }])
     this.#heard = new Map([...earlier, ...told])
     const isInForce = sharesVersion === this.version && this.#addressee === instance
@@ -141,7 +155,7 @@ export class Holding {
   /** Another process than before says what it has found. */
   #takeOver(limits: LimitsReport['limits']): void {
     const taken = new Map(limits.map(({ id, share, used }) => [id, Math.min(share, used)]))
-    const orphaned = [...this.ids].map((id) => [id, this.totalOf(id) - (taken.get(id) ?? 0)] as const)
+    const orphaned = [...this.ids].map((id) => [id, this.leavesOf(id) - (taken.get(id) ?? 0)] as const)
     this.#orphaned = new Map(orphaned.filter(([, amount]) => amount > 0))
     this.#shares = new Map(limits.map(({ id, share }) => [id, share]))
     this.#before = NONE

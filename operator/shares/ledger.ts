@@ -7,8 +7,10 @@
 //
 // It says, too, how much there was to grant from: the limit may be another one by the time at which somebody reads it, and what was
 // used cannot have been more.
-import type { Check } from '../../contract/shape.ts'
-import { integer, isObject, mapOf, objectOf, oneOf, optional, variantOf } from '../../contract/shape.ts'
+//
+// Operators are of different versions while one is upgraded: members that a reader does not know are passed over, and an entry that it
+// cannot read is taken for one of which all may have been used. Rejected: giving up the whole ledger, which would forget what is used.
+import { integer, isObject } from '../../contract/shape.ts'
 
 export type LedgerEntry =
   /** Pods hold shares, or may, of so much at most. Absent: an operator wrote it that did not say, of the limit as it is. */
@@ -19,26 +21,15 @@ export type LedgerEntry =
 /** By the counts' names. */
 export type Ledger = ReadonlyMap<string, LedgerEntry>
 
-const isEntry = variantOf<LedgerEntry>({
-  Held: objectOf<Extract<LedgerEntry, { type: 'Held' }>>({
-    type: oneOf('Held'),
-    most: optional(integer(0, Number.MAX_VALUE)),
-  }),
-  Left: objectOf<Extract<LedgerEntry, { type: 'Left' }>>({
-    type: oneOf('Left'),
-    amount: integer(0, Number.MAX_VALUE),
-    untilMs: integer(0),
-  }),
-})
-
-const isLedger: Check<Record<string, LedgerEntry>> = mapOf(isEntry)
+const isAmount = integer(0, Number.MAX_VALUE)
+const isMoment = integer(0)
 
 /** Names in order, so that equal ledgers are equal texts. */
 export function renderLedger(ledger: Ledger): string {
   return JSON.stringify(Object.fromEntries([...ledger].sort(([a], [b]) => (a < b ? -1 : 1))))
 }
 
-/** Never throws. */
+/** Never throws. Problems: it is nothing that has entries. */
 export function parseLedger(text: string): { ledger: Ledger } | { problems: string[] } {
   let value: unknown
   try {
@@ -46,9 +37,14 @@ export function parseLedger(text: string): { ledger: Ledger } | { problems: stri
   } catch (error) {
     return { problems: [`not JSON: ${(error as Error).message}`] }
   }
-  const problems: string[] = []
-  if (!isObject(value) || !isLedger(value, '', problems)) return { problems: ['expected an object', ...problems] }
-  return { ledger: new Map(Object.entries(value)) }
+  if (!isObject(value)) return { problems: ['expected an object'] }
+  return { ledger: new Map(Object.entries(value).map(([name, entry]) => [name, readEntry(entry)])) }
+}
+
+function readEntry(value: unknown): LedgerEntry {
+  const { type, most, amount, untilMs } = isObject(value) ? value : {}
+  if (type === 'Left' && isAmount(amount, '', []) && isMoment(untilMs, '', [])) return { type, amount, untilMs }
+  return type === 'Held' && isAmount(most, '', []) ? { type, most } : { type: 'Held' }
 }
 
 /** What may have been used of a count by whoever is gone, when it is met first; `granted` to the pods that are there. */

@@ -1,6 +1,7 @@
 // The promise of shares, tried with everything going wrong: whatever pods, sidecars, the kubelet, the API server and the operator do or
-// fail to do, all sidecars together never use more than the limit. Where it is made larger and smaller by turns, that is the largest
-// one that there has been. SHARES=NUMBER for more runs.
+// fail to do, all sidecars together never use more than the limit; where a store counts, they never have more than that for the time
+// without it. Where the limit is made larger and smaller by turns, that is the largest one that there has been. SHARES=NUMBER for more
+// runs.
 import { expect, test } from '@jest/globals'
 import type { Span } from '../../../operator/shares/span.ts'
 import { pick, seeded } from '../../support/random.ts'
@@ -16,18 +17,27 @@ const SPANS: readonly (readonly [name: string, span: Span, spanMs: number])[] = 
   ['what is open', { type: 'Open' }, 10_000],
 ]
 
-test.each(SPANS)('all sidecars together never use more than the limit, of %s', (_name, span, spanMs) => {
+const COUNTINGS = [
+  ['all sidecars together never use more than the limit', 'Shares'],
+  ['shares for the time without a store are never more than the limit', 'Store'],
+] as const
+
+const CASES = COUNTINGS.flatMap(([promise, counting]) =>
+  SPANS.map(([name, span, spanMs]) => ({ promise, counting, name, span, spanMs })),
+)
+
+test.each(CASES)('$promise, of $name', ({ counting, span, spanMs }) => {
   const runs = Math.ceil(RUNS / SPANS.length)
-  let used = 0
+  let tried = 0
   for (let seed = 1; seed <= runs; seed++) {
     const random = seeded(seed)
     const limit = pick(random, [1, 3, 10, 1_000, 123_456_789_012])
-    const world = new SharingWorld({ random, span, limit })
+    const world = new SharingWorld({ random, span, limit, counting })
     const happen = chooseEvents(world, random, spanMs)
     for (let event = 0; event < EVENTS && world.faults.length === 0; event++) happen()
-    used += Math.min(1, world.used())
+    tried += Math.min(1, counting === 'Store' ? world.inForce() : world.used())
     expect({ seed, faults: world.faults }).toEqual({ seed, faults: [] })
   }
   // Else nothing was tried.
-  expect(used / runs).toBeGreaterThan(0.2)
+  expect(tried / runs).toBeGreaterThan(0.2)
 })

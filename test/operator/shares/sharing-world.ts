@@ -3,6 +3,9 @@
 //
 // A sidecar uses what it may at any moment, by the rules of sidecar/limits: never more than its share, and what was granted to another
 // process it takes as used up. So the only thing that can go wrong is the division.
+//
+// Where a store counts, it has what is used, and shares are for the time without it: then it is what is in force at any moment that must
+// not be too much, whatever the sidecars say that all have used.
 import type { LimitShares, LimitsReport } from '../../../contract/limit-shares.ts'
 import { ShareBook } from '../../../operator/shares/book.ts'
 import { type Ledger, parseLedger, renderLedger } from '../../../operator/shares/ledger.ts'
@@ -18,6 +21,7 @@ export interface WorldOptions {
   random: Random
   span: Span
   limit: number
+  counting: 'Shares' | 'Store'
 }
 
 interface Use {
@@ -116,17 +120,17 @@ export class SharingWorld {
     pod.file = pod.annotation
     pod.limit = this.#declared
     this.#adopt(pod)
+    if (this.#options.counting === 'Store') this.#judge(this.inForce(), 'in force')
   }
 
   /** Takes what it may, up to `amount`. */
   use(pod: Pod, amount: number): number {
     const { process } = pod
-    if (process === undefined || pod.limit === 0) return 0
+    if (process === undefined || pod.limit === 0 || this.#options.counting === 'Store') return 0
     const most = Math.min(amount, this.shareOf(pod) - this.#usedBy(process))
     if (most <= 0) return 0
     process.uses.push({ atMs: this.nowMs, amount: most })
-    const total = this.used()
-    if (total > this.#most) this.faults.push(`${total} of ${this.#most} at ${this.nowMs}, last by ${process.instance}`)
+    this.#judge(this.used(), process.instance)
     return most
   }
 
@@ -172,11 +176,13 @@ export class SharingWorld {
   ask(pod: Pod, wanted: number): void {
     const { process } = pod
     if (process === undefined || pod.answer !== undefined) return
-    const used = this.#usedBy(process)
+    const { random, limit, counting } = this.#options
+    const used = counting === 'Store' ? below(random, limit + 1) : this.#usedBy(process)
     pod.answer = {
       instance: process.instance,
       sharesVersion: process.granted?.version ?? null,
       limits: pod.limit === 0 ? [] : [{ id: ID, share: this.shareOf(pod), used, wanted: Math.max(used, wanted) }],
+      ...(counting === 'Store' && { store: pick(random, ['Up', 'Up', 'Up', 'Away'] as const) }),
     }
   }
 
@@ -226,6 +232,8 @@ export class SharingWorld {
   // What is so.
 
   shareOf({ process, limit }: Pod): number {
+    // With a store there is nothing to take as used up.
+    if (this.#options.counting === 'Store' && process?.granted?.instance !== process?.instance) return 0
     return Math.min(limit, process?.granted?.shares[ID] ?? 0)
   }
 
@@ -233,6 +241,15 @@ export class SharingWorld {
   used(): number {
     const uses = [...this.#gone, ...[...this.pods.values()].flatMap(({ process }) => process?.uses ?? [])]
     return uses.filter(({ atMs }) => this.#counts(atMs)).reduce((sum, { amount }) => sum + amount, 0)
+  }
+
+  /** Of all shares together. */
+  inForce(): number {
+    return [...this.pods.values()].reduce((sum, pod) => sum + this.shareOf(pod), 0)
+  }
+
+  #judge(total: number, what: string): void {
+    if (total > this.#most) this.faults.push(`${total} of ${this.#most} at ${this.nowMs}: ${what}`)
   }
 
   #setDocument(): void {

@@ -1,6 +1,6 @@
 // What is written to a pod beside its shares: at which mark all that share a budget are. When that is worth a write, and what it says.
 import { describe, expect, test } from '@jest/globals'
-import type { LimitShares, PassedMark } from '../../../contract/limit-shares.ts'
+import type { LimitShares, LimitsReport, PassedMark } from '../../../contract/limit-shares.ts'
 import { ShareBook } from '../../../operator/shares/book.ts'
 import type { CountedLimit } from '../../../operator/shares/shared-limit.ts'
 
@@ -16,6 +16,7 @@ class OnePod {
   #nowMs = START_MS
   /** Its annotation. */
   written: LimitShares | undefined
+  store: LimitsReport['store']
 
   /** With what an earlier operator has written. */
   constructor(found?: LimitShares) {
@@ -36,7 +37,12 @@ class OnePod {
   answer(): void {
     const share = this.written?.shares[ID] ?? 0
     const limits = [{ id: ID, share, used: 0, wanted: 0 }]
-    this.#book.hear('a', { instance: 'me', sharesVersion: this.written?.version ?? null, limits }, this.#nowMs)
+    const sharesVersion = this.written?.version ?? null
+    this.#book.hear(
+      'a',
+      { instance: 'me', sharesVersion, limits, ...(this.store && { store: this.store }) },
+      this.#nowMs,
+    )
   }
 
   /** All together are there; none: below all marks. */
@@ -99,6 +105,25 @@ describe('a pod is told', () => {
     pod.wait(10 * MINUTE_MS)
     pod.pass(undefined)
     expect(pod.wait(MINUTE_MS)).toBe(0)
+  })
+
+  test.each(['Up', 'Away'] as const)('of no mark where it has a store, which knows by itself: %s', (store) => {
+    const pod = new OnePod()
+    pod.store = store
+    pod.wait(250)
+    pod.answer()
+    pod.pass(AT_80)
+    expect(pod.wait(2 * MINUTE_MS)).toBeGreaterThan(0)
+    expect(pod.written).toMatchObject({ shares: { [ID]: 1_000 } })
+    expect(pod.passed).toBeUndefined()
+  })
+
+  test('of no mark that came before it said that it has a store', () => {
+    const pod = settled()
+    pod.pass(AT_80)
+    pod.store = 'Up'
+    pod.answer()
+    expect([pod.wait(MINUTE_MS), pod.passed]).toEqual([0, undefined])
   })
 
   test('of a mark with its first share, and not without one', () => {

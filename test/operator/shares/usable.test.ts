@@ -27,7 +27,7 @@ class Quiet {
   readonly #tried: { uid: string; atMs: number; amount: number }[] = []
 
   constructor(limit: number, span = WINDOW) {
-    this.world = new SharingWorld({ random: seeded(1), span, limit })
+    this.world = new SharingWorld({ random: seeded(1), span, limit, counting: 'Shares' })
   }
 
   scale(count: number): void {
