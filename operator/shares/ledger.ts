@@ -5,8 +5,8 @@
 // ledger says little more than that a count was granted from at all, and it must say so before the first grant. Only when the last
 // pod is gone does it say what is used, until when. That keeps it small, and written rarely.
 //
-// It says, too, how much there was to grant from: the limit may be another one by the time at which somebody reads it, and what was
-// used cannot have been more.
+// It says, too, how much there was to grant from: the limit may be another one by the time at which somebody reads it. What was used
+// cannot have been more, and where the limit was made smaller since, it can have been more than that.
 //
 // Operators are of different versions while one is upgraded: members that a reader does not know are passed over, and an entry that it
 // cannot read is taken for one of which all may have been used. Rejected: giving up the whole ledger, which would forget what is used.
@@ -54,6 +54,6 @@ export function openingOf(
 ): { amount: number; untilMs: number } {
   if (entry?.type === 'Left' && count.granted === 0) return entry
   if (entry === undefined && count.granted === 0) return { amount: 0, untilMs: count.untilMs }
-  const most = entry?.type === 'Held' ? Math.min(count.limit, entry.most ?? count.limit) : count.limit
+  const most = entry?.type === 'Held' ? (entry.most ?? count.limit) : count.limit
   return { amount: Math.max(0, most - count.granted), untilMs: count.untilMs }
 }

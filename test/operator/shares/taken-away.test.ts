@@ -199,6 +199,17 @@ const CASES: readonly (readonly [name: string, happen: (shop: Shop) => void, gra
     // Without the share of the one, and what the other has used.
     290,
   ],
+  [
+    'another operator begins, it is made smaller and a pod goes before that one knows of it, then it is as it was: its share counts',
+    (shop) => {
+      shop.restart()
+      shop.limit(100)
+      shop.remove('b')
+      shop.run(MINUTE_MS)
+      shop.limit(600)
+    },
+    300,
+  ],
 ]
 
 function away(shop: Shop, ms: number, limit: number, meanwhile?: () => void): void {
