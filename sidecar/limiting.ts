@@ -146,7 +146,8 @@ async function createStore(options: LimitingOptions, assigned: Shares, wallClock
     now,
     wallClock,
     random,
-    // In a cluster nothing before the operator has granted it: how many share a limit is not known to a pod that comes while the store is away.
+    // In a cluster nothing before the operator has granted it: how many share a limit is not known to a pod that comes while the store
+    // is away.
     shareOf: (row) => (assigned.isShared(row) ? grantedOf(assigned, row) : undefined),
     onState: ({ from, to, why, store }) => {
       if (to === 'Failed')

@@ -287,7 +287,10 @@ export class AmountCounter implements Counter, Leasing, Flushable {
     return Math.floor((nowMs + this.#aheadMs) / this.#window.bucketMs)
   }
 
-  /** Where a difference is counted. When what it belongs to has left the window, more counts as of now; the store knows no difference of less. */
+  /**
+   * Where a difference is counted. When what it belongs to has left the window, more counts as of now; the store knows no difference
+   * of less.
+   */
   #bucketOf(bucket: number, difference: number, nowMs: number): number {
     const newest = this.#bucketAt(nowMs)
     return difference > 0 && bucket < newest - BUCKETS_PER_WINDOW ? newest : bucket
