@@ -6,7 +6,7 @@
 // on every path: with the provider's usage, with nothing for an attempt that never left, with what was expected where nobody told.
 // An answer that was admitted is never cut: what it uses beyond its reservation is counted, and refuses the next ones.
 // Requests that no row concerns have `UNLIMITED`, which costs nothing.
-import type { Backend, Limited, Model, Provider } from '../config/runtime.ts'
+import type { Model } from '../config/runtime.ts'
 import { Refusal } from '../errors.ts'
 import { NOTHING_SENT } from '../limits/demand.ts'
 import type { Estimator } from '../limits/estimate.ts'
@@ -17,10 +17,9 @@ import { allowedText, reachedRefusal } from '../limits/reached.ts'
 import type { KeyValues } from '../limits/row-key.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import { isDearer } from '../request/plan.ts'
-import { attemptOf, type Choice } from '../request/route.ts'
+import type { Attempt, Choice } from '../request/route.ts'
 import type { AttemptRecord, SkipWord } from '../telemetry/attempt-record.ts'
 import { type LimitedBy, noteGrant, type RequestRecord } from '../telemetry/request-record.ts'
-import { ownerOf } from './asked.ts'
 import { ExpectedUse, ONE_REQUEST } from './expected-use.ts'
 
 export interface AllowanceDeps {
@@ -36,8 +35,8 @@ export interface AllowanceDeps {
 export type LimitWord = Extract<SkipWord, 'LimitReached' | 'BudgetExhausted' | 'BudgetFallback' | 'PriceUnknown'>
 
 export interface Allowance {
-  /** Takes what an attempt at this backend is expected to use, or says why it may not be made. */
-  reserve(backend: Backend): Reservation | LimitWord | Promise<Reservation | LimitWord>
+  /** Takes what an attempt is expected to use, or says why it may not be made. */
+  reserve(attempt: Attempt): Reservation | LimitWord | Promise<Reservation | LimitWord>
   /** What the client is told when no attempt was made; undefined where no limit stood in the way. */
   refusal(): Refusal | undefined
   /** Gives back what was taken for the whole request. */
@@ -66,87 +65,91 @@ export function admit(
 ): Allowance | Promise<Allowance> {
   const rows = choice.limited?.perRequest ?? NO_ROWS
   if (rows.length === 0 && !isLimitedPerAttempt(choice)) return UNLIMITED
-  const limitation = { choice, request, record, deps }
-  if (rows.length === 0) return new LimitedAllowance(undefined, limitation)
+  const allowance = new LimitedAllowance(choice, request, record, deps)
+  if (rows.length === 0) return allowance
   const taken = deps.limits.take(rows, { provider: '', model: '', head: request.head }, ONE_REQUEST, deps.now())
-  return taken instanceof Promise ? taken.then((result) => admitted(result, limitation)) : admitted(taken, limitation)
+  // Apart, as below: a closure would cost those who wait for nothing, too.
+  return taken instanceof Promise ? admittedLater(taken, allowance) : allowance.admitted(taken)
 }
 
 const NO_ROWS: readonly CountedRow[] = []
 
-function isLimitedPerAttempt({ limited, candidates }: Choice): boolean {
-  return (limited?.perAttempt ?? NO_ROWS).length > 0 || candidates.some(({ provider }) => provider.rows.length > 0)
+function isLimitedPerAttempt({ candidates }: Choice): boolean {
+  return candidates.some(({ limits }) => limits.rows.length > 0)
 }
 
-interface Limitation {
-  choice: Choice
-  request: DecodedRequest
-  record: RequestRecord
-  deps: AllowanceDeps
-}
-
-function admitted(result: Grant | Reached, limitation: Limitation): Allowance {
-  const { record, deps } = limitation
-  if (result instanceof Grant) {
-    noteGrant(record, result)
-    return new LimitedAllowance(result, limitation)
-  }
-  record.limited = limitedBy(result)
-  throw reachedRefusal(result, deps.wallClock())
+async function admittedLater(taken: Promise<Grant | Reached>, allowance: LimitedAllowance): Promise<Allowance> {
+  return allowance.admitted(await taken)
 }
 
 class LimitedAllowance implements Allowance {
-  readonly #whole: Grant | undefined
-  readonly #limitation: Limitation
+  readonly #choice: Choice
+  readonly #request: DecodedRequest
+  readonly #record: RequestRecord
+  readonly #deps: AllowanceDeps
+  /** Taken for the whole request. */
+  #whole: Grant | undefined
   /** Of all that stood in the way, what passes first. */
   #nearest: { refusal: Refusal; by: LimitedBy | undefined } | undefined
 
-  constructor(whole: Grant | undefined, limitation: Limitation) {
-    this.#whole = whole
-    this.#limitation = limitation
+  constructor(choice: Choice, request: DecodedRequest, record: RequestRecord, deps: AllowanceDeps) {
+    this.#choice = choice
+    this.#request = request
+    this.#record = record
+    this.#deps = deps
   }
 
-  reserve(backend: Backend): Reservation | LimitWord | Promise<Reservation | LimitWord> {
-    const { choice, request, deps } = this.#limitation
-    const { provider } = backend
-    const rows = rowsAt(choice.limited, provider)
+  /** Throws Refusal. */
+  admitted(result: Grant | Reached): this {
+    if (!(result instanceof Grant)) {
+      this.#record.limited = limitedBy(result)
+      throw reachedRefusal(result, this.#deps.wallClock())
+    }
+    noteGrant(this.#record, result)
+    this.#whole = result
+    return this
+  }
+
+  reserve(attempt: Attempt): Reservation | LimitWord | Promise<Reservation | LimitWord> {
+    const request = this.#request
+    const deps = this.#deps
+    const { rows, fallback } = attempt.backend.limits
     if (rows.length === 0) return UNRESERVED
-    const attempt = attemptOf(backend, choice.model)
-    const owner = ownerOf(choice, provider)
-    const use = new ExpectedUse({ rows, attempt, owner, request }, deps.estimator)
-    if (use.unpriced !== undefined && choice.limited?.unknownPrice !== 'AllowUnpriced') {
+    const use = new ExpectedUse(attempt, request, deps.estimator)
+    if (use.unpriced !== undefined && this.#choice.limited?.unknownPrice !== 'AllowUnpriced') {
       this.#note(new Refusal('price_unknown', use.unpriced), undefined)
       return 'PriceUnknown'
     }
-    const values = { provider: provider.id, model: configuredName(attempt.model), head: request.head }
-    if (this.#mustFallBack(rows, values, backend)) return 'BudgetFallback'
-    const taken = deps.limits.take(rows, values, use.expected(), deps.now())
-    return taken instanceof Promise ? taken.then((result) => this.#reserved(result, use)) : this.#reserved(taken, use)
+    const values = { provider: attempt.provider.id, model: configuredName(attempt.model), head: request.head }
+    const nowMs = deps.now()
+    if (fallback.length > 0 && this.#mustFallBack(attempt, values, nowMs)) return 'BudgetFallback'
+    const taken = deps.limits.take(rows, values, use.expected(), nowMs)
+    return taken instanceof Promise ? this.#reservedLater(taken, use) : this.#reserved(taken, use)
   }
 
   refusal(): Refusal | undefined {
     if (this.#nearest === undefined) return undefined
-    this.#limitation.record.limited = this.#nearest.by
+    this.#record.limited = this.#nearest.by
     return this.#nearest.refusal
   }
 
   release(): void {
-    const { record, deps } = this.#limitation
     // Made, whatever became of its attempts; one that no provider was asked for takes nothing from those that come.
-    this.#whole?.settle(record.attempts > 0 ? ONE_REQUEST : NOTHING_SENT, deps.now())
+    this.#whole?.settle(this.#record.attempts > 0 ? ONE_REQUEST : NOTHING_SENT, this.#deps.now())
+  }
+
+  async #reservedLater(taken: Promise<Grant | Reached>, use: ExpectedUse): Promise<Reservation | LimitWord> {
+    return this.#reserved(await taken, use)
   }
 
   #reserved(result: Grant | Reached, use: ExpectedUse): Reservation | LimitWord {
-    const { record, deps } = this.#limitation
     if (!(result instanceof Grant)) {
-      this.#note(reachedRefusal(result, deps.wallClock()), limitedBy(result))
+      this.#note(reachedRefusal(result, this.#deps.wallClock()), limitedBy(result))
       return result.row.kind === 'Budget' ? 'BudgetExhausted' : 'LimitReached'
     }
-    noteGrant(record, result)
-    record.reservedTokens = use.expectedTokens
-    return {
-      settle: (attempt) => result.settle(attempt === 'Unsent' ? NOTHING_SENT : use.actual(attempt), deps.now()),
-    }
+    noteGrant(this.#record, result)
+    this.#record.reservedTokens = use.expectedTokens
+    return new Held(result, use, this.#deps)
   }
 
   #note(refusal: Refusal, by: LimitedBy | undefined): void {
@@ -155,21 +158,28 @@ class LimitedAllowance implements Allowance {
   }
 
   /** With its budget used up, only the cheapest backends stay. */
-  #mustFallBack(rows: readonly CountedRow[], values: KeyValues, backend: Backend): boolean {
-    const { choice, deps } = this.#limitation
-    const exhausted = rows.some((row) => isFallback(row) && deps.limits.exhausted(row, values, deps.now()))
-    return exhausted && choice.candidates.some((other) => isDearer(backend, other, choice.model))
+  #mustFallBack({ backend }: Attempt, values: KeyValues, nowMs: number): boolean {
+    const { candidates, model } = this.#choice
+    const exhausted = backend.limits.fallback.some((row) => this.#deps.limits.exhausted(row, values, nowMs))
+    return exhausted && candidates.some((other) => isDearer(backend, other, model))
   }
 }
 
-function isFallback({ onExhausted, mode }: CountedRow): boolean {
-  return onExhausted === 'Fallback' && mode === 'Enforce'
-}
+/** Taken for an attempt, until it has ended. */
+class Held implements Reservation {
+  readonly #grant: Grant
+  readonly #use: ExpectedUse
+  readonly #deps: AllowanceDeps
 
-function rowsAt(limited: Limited | undefined, { rows }: Provider): readonly CountedRow[] {
-  const own = limited?.perAttempt ?? NO_ROWS
-  if (rows.length === 0) return own
-  return own.length === 0 ? rows : [...own, ...rows]
+  constructor(grant: Grant, use: ExpectedUse, deps: AllowanceDeps) {
+    this.#grant = grant
+    this.#use = use
+    this.#deps = deps
+  }
+
+  settle(attempt: AttemptRecord | 'Unsent'): void {
+    this.#grant.settle(attempt === 'Unsent' ? NOTHING_SENT : this.#use.actual(attempt), this.#deps.now())
+  }
 }
 
 function configuredName(model: Model | undefined): string {

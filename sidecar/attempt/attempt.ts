@@ -2,6 +2,7 @@
 // request, and it goes straight to the provider's socket. How it ended is told to the standings of provider and key here, once,
 // on every path.
 
+import type { TimeoutsConfig } from '../../contract/sidecar-config.ts'
 import type { Estimator } from '../limits/estimate.ts'
 import type { AnswerBudget } from '../listen/answer-budget.ts'
 import { type PreparedRequest, prepare } from '../providers/prepare.ts'
@@ -16,7 +17,7 @@ import type { WireRequest } from '../upstream/call.ts'
 import { type Credential, standingName } from '../upstream/credentials.ts'
 import { DecodingSink } from '../upstream/decoding-sink.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { askedOf, ownerOf } from './asked.ts'
+import { askedOf } from './asked.ts'
 import type { FailedAttempt } from './failed-attempt.ts'
 import type { Awaited } from './keep-alive.ts'
 import { type AttemptEnd, Relay, type RelayEvents, TIMED_OUT } from './relay.ts'
@@ -120,9 +121,7 @@ class Progress implements RelayEvents {
   }
 
   assumed(): Assumed {
-    const { attempt } = this.#taken
-    const { request, record } = this.#context
-    return this.#deps.estimator.assumed(askedOf(attempt, ownerOf(record, attempt.provider), request))
+    return this.#deps.estimator.assumed(askedOf(this.#taken.attempt, this.#context.request))
   }
 }
 
@@ -160,8 +159,8 @@ function refusalStatus(status: number): 401 | 402 | 403 {
 }
 
 /** All attempts together have the total time of the one that is under way. */
-function timeoutsOf({ attempt, record }: Taken, { record: request }: AttemptContext): Taken['attempt']['timeouts'] {
-  const { timeouts } = attempt
+function timeoutsOf({ attempt, record }: Taken, { record: request }: AttemptContext): TimeoutsConfig {
+  const { timeouts } = attempt.backend
   if (request.attempts === 1) return timeouts
   return { ...timeouts, totalMs: Math.max(1, firstSentAt(request) + timeouts.totalMs - record.startedAt) }
 }

@@ -79,7 +79,7 @@ async function attemptOn(
   { allowance, ...context }: AttemptContext & { allowance: Allowance },
   deps: AttemptsDeps,
 ): Promise<AttemptEnd | undefined> {
-  const asked = allowance.reserve(turn.seat.backend)
+  const asked = allowance.reserve(turn.seat.attempt)
   const reserved = asked instanceof Promise ? await asked : asked
   if (typeof reserved === 'string') return turns.passOver(turn, reserved)
   const taken = turns.take(turn)

@@ -10,7 +10,7 @@ import type { Backend, Provider } from '../config/runtime.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import { isOfHealth, type Obstacle, type Plan, type PlanView, plan } from '../request/plan.ts'
 import { attemptsLeft, backoffMs, isWorthAnother } from '../request/retry.ts'
-import { type Attempt, attemptOf, type Choice, modelAt } from '../request/route.ts'
+import { type Attempt, attemptOf, type Choice } from '../request/route.ts'
 import type { AttemptPermit, ProviderStanding } from '../standing/provider-standing.ts'
 import type { Standings } from '../standing/standings.ts'
 import { type AttemptRecord, createAttempt, createSkipped, type SkipWord } from '../telemetry/attempt-record.ts'
@@ -33,7 +33,7 @@ export interface TurnsOptions {
 
 /** A backend's part in this request. */
 interface Seat {
-  readonly backend: Backend
+  readonly attempt: Attempt
   tries: number
   /** Not before; monotonic milliseconds. */
   readyAt: number
@@ -78,8 +78,8 @@ export class Turns implements PlanView {
     // Those that look ill come last: a request that has failed everywhere else is served better by them than by a refusal.
     const ill = this.plan.leftOut.filter(({ obstacle }) => isOfHealth(obstacle)).map(({ backend }) => backend)
     this.#seats = [
-      ...this.plan.backends.map((backend) => createSeat(backend, this.plan.mode)),
-      ...ill.map((backend) => createSeat(backend, 'Panic')),
+      ...this.plan.backends.map((backend) => createSeat(attemptOf(backend, choice.model), this.plan.mode)),
+      ...ill.map((backend) => createSeat(attemptOf(backend, choice.model), 'Panic')),
     ]
     this.#left = choice.retry.attempts
     for (const { backend, obstacle } of this.plan.leftOut) {
@@ -94,7 +94,7 @@ export class Turns implements PlanView {
     const nowMs = now()
     const blocked = standings.of(backend.provider).blocked(this.#operation, nowMs)
     if (blocked !== undefined) return { kind: blocked, untilMs: undefined }
-    const lacking = this.#lacking(backend, nowMs)
+    const lacking = this.#lacking(attemptOf(backend, this.#options.choice.model), nowMs)
     return lacking && obstacleOf(lacking)
   }
 
@@ -123,12 +123,11 @@ export class Turns implements PlanView {
 
   /** Undefined when the backend cannot be asked after all; then there may be a next one. */
   take({ seat, waitMs, why }: Turn): Taken | undefined {
-    const { choice, credentials, record, random, now, standings } = this.#options
-    const { backend } = seat
-    const { provider } = backend
+    const { credentials, record, random, now, standings } = this.#options
+    const { attempt } = seat
+    const { provider } = attempt
     const nowMs = now()
     const standing = standings.of(provider)
-    const attempt = attemptOf(backend, choice.model)
     const credential = credentials.pick(provider, attempt.model, nowMs, random)
     if (!(credential instanceof Credential)) {
       const obstacle = obstacleOf(credential)
@@ -169,7 +168,7 @@ export class Turns implements PlanView {
     if (end.retryAfterMs === 0) return undefined
     // What is left is enough for the backends that were not asked yet, and no more.
     if (this.#left <= this.#seats.filter(({ tries, givenUp }) => tries === 0 && !givenUp).length) return undefined
-    if (seat.givenUp || this.#lacking(seat.backend, this.#options.now()) !== undefined) return undefined
+    if (seat.givenUp || this.#lacking(seat.attempt, this.#options.now()) !== undefined) return undefined
     return { seat, waitMs: 0, why: `another credential after ${whatHappened(end)}` }
   }
 
@@ -177,7 +176,7 @@ export class Turns implements PlanView {
     while (this.#at < this.#seats.length) {
       const seat = this.#seats[this.#at++] as Seat
       if (seat.givenUp || seat.tries > 0) continue
-      const why = this.#failed === undefined ? seat.backend.share : `after ${whatHappened(this.#failed.end)}`
+      const why = this.#failed === undefined ? seat.attempt.backend.share : `after ${whatHappened(this.#failed.end)}`
       return { seat, waitMs: 0, why }
     }
     return undefined
@@ -197,25 +196,23 @@ export class Turns implements PlanView {
     return undefined
   }
 
-  #whyNotAgain({ backend }: Seat, waitMs: number, nowMs: number): SkipWord | undefined {
+  #whyNotAgain({ attempt }: Seat, waitMs: number, nowMs: number): SkipWord | undefined {
     const { choice, record, standings } = this.#options
     if (waitMs > choice.retry.backoff.maxMs) return 'RetryAfterTooLong'
-    if (nowMs + waitMs >= firstSentAt(record) + backend.timeouts.totalMs) return 'NoTimeLeft'
-    const lacking = this.#lacking(backend, nowMs)
+    if (nowMs + waitMs >= firstSentAt(record) + attempt.backend.timeouts.totalMs) return 'NoTimeLeft'
+    const lacking = this.#lacking(attempt, nowMs)
     const beyond = lacking !== undefined && (lacking.untilMs ?? Number.POSITIVE_INFINITY) > nowMs + waitMs
     if (beyond && !lacking.guessed) return obstacleOf(lacking).kind
-    return standings.of(backend.provider).retryBudget.tryTake(nowMs) ? undefined : 'RetryBudgetSpent'
+    return standings.of(attempt.provider).retryBudget.tryTake(nowMs) ? undefined : 'RetryBudgetSpent'
   }
 
-  #lacking(backend: Backend, nowMs: number): NoCredential | undefined {
-    const { choice, credentials } = this.#options
-    const model = choice.model === undefined ? undefined : modelAt(backend, choice.model)
-    return credentials.lacking(backend.provider, model, nowMs)
+  #lacking({ provider, model }: Attempt, nowMs: number): NoCredential | undefined {
+    return this.#options.credentials.lacking(provider, model, nowMs)
   }
 
   #giveUp(seat: Seat, word: SkipWord): undefined {
     seat.givenUp = true
-    addSkipped(this.#options.record, this.#skipped(seat.backend, word, ''))
+    addSkipped(this.#options.record, this.#skipped(seat.attempt.backend, word, ''))
     return undefined
   }
 
@@ -233,8 +230,8 @@ export class Turns implements PlanView {
   }
 }
 
-function createSeat(backend: Backend, mode: Plan['mode']): Seat {
-  return { backend, tries: 0, readyAt: 0, givenUp: false, mode }
+function createSeat(attempt: Attempt, mode: Plan['mode']): Seat {
+  return { attempt, tries: 0, readyAt: 0, givenUp: false, mode }
 }
 
 const SKIPPED: Readonly<Record<SkipWord, string>> = {

@@ -17,6 +17,7 @@ import type {
   SidecarConfig,
   TimeoutsConfig,
 } from '../../contract/sidecar-config.ts'
+import { type AttemptLimits, createAttemptLimits } from '../limits/attempt-limits.ts'
 import { isMeasured } from '../limits/demand.ts'
 import { type CountedRow, createBudgetRow, createLimitRow, isPerRequest, type RowOwner } from '../limits/limit-row.ts'
 import { MAX_TOKENS_FIELDS } from '../limits/max-tokens.ts'
@@ -98,7 +99,7 @@ export interface Rule {
 export interface Limited {
   /** Taken once, before the first attempt. */
   readonly perRequest: readonly CountedRow[]
-  /** Taken with each attempt. */
+  /** Taken with each attempt, beside those of its provider. */
   readonly perAttempt: readonly CountedRow[]
   readonly unknownPrice: UnknownPrice
 }
@@ -115,6 +116,11 @@ export interface Backend {
   readonly timeouts: TimeoutsConfig
   /** The rule's defaults and overrides. */
   readonly edits: readonly BodyEdit[]
+  /** Some of them bound the output, which is not the client's to say then. */
+  readonly setsMaxTokens: boolean
+  /** Whose answers are alike: its rule, or the provider where none decides. */
+  readonly owner: string
+  readonly limits: AttemptLimits
 }
 
 export interface Unrouted {
@@ -201,19 +207,18 @@ function createRule(
   routeRows: readonly CountedRow[],
   providers: ProvidersById,
 ): Rule {
-  const edits = editsOf(config)
+  const id = `${routeId}/${config.name}`
+  const limited = createLimited(config, [...routeRows, ...createRows(config, { type: 'Rule', id })])
+  const common: RuleParts = { config, id, edits: editsOf(config), limited }
   const chosen = config.backends.filter(({ weight }) => weight > 0).sort((a, b) => a.priority - b.priority)
   return Object.freeze({
     config,
     name: config.name,
     routeId,
     matches: config.matches.length === 0 ? [MATCH_ALL] : config.matches.map(compileMatch),
-    backends: chosen.map((backend) => createBackend(backend, config, edits, providers)),
+    backends: chosen.map((backend) => createBackend(backend, common, providers)),
     unavailable: config.unavailable,
-    limited: createLimited(config, [
-      ...routeRows,
-      ...createRows(config, { type: 'Rule', id: `${routeId}/${config.name}` }),
-    ]),
+    limited,
   })
 }
 
@@ -229,17 +234,37 @@ function rowsOf({ limited }: Rule): CountedRow[] {
   return [...limited.perRequest, ...limited.perAttempt]
 }
 
+/** What the backends of a rule have in common. */
+interface RuleParts {
+  config: RuleConfig
+  /** `namespace/name/rule`. */
+  id: string
+  edits: readonly BodyEdit[]
+  limited: Limited
+}
+
 function createBackend(
   config: BackendConfig,
-  rule: RuleConfig,
-  edits: readonly BodyEdit[],
+  { config: rule, id: owner, edits, limited }: RuleParts,
   providers: ProvidersById,
 ): Backend {
   const provider = checked(providers.get(config.provider))
   const model = config.model === undefined ? undefined : checked(modelNamed(provider, config.model, 'Config'))
   const timeouts = { ...provider.config.timeouts, ...rule.timeouts }
   const { weight, priority } = config
-  return Object.freeze({ provider, model, weight, priority, share: shareOf(config, rule), timeouts, edits })
+  const limits = createAttemptLimits([...limited.perAttempt, ...provider.rows])
+  return Object.freeze({
+    provider,
+    model,
+    weight,
+    priority,
+    share: shareOf(config, rule),
+    timeouts,
+    edits,
+    setsMaxTokens: edits.some(({ field }) => MAX_TOKENS_FIELDS.includes(field)),
+    owner,
+    limits,
+  })
 }
 
 function shareOf({ weight, priority }: BackendConfig, { backends, balance }: RuleConfig): string {
@@ -264,8 +289,7 @@ function createUnrouted(providers: readonly Provider[]): Unrouted {
   const listed = new Map<string, Backend[]>()
   const open: Backend[] = []
   for (const provider of providers) {
-    const share = 'no route selects this pod'
-    const backend = { provider, weight: 1, priority: 0, share, timeouts: provider.config.timeouts, edits: [] }
+    const backend = unruled(provider, 'no route selects this pod')
     if (provider.models.size === 0) open.push(Object.freeze({ ...backend, model: undefined }))
     for (const model of provider.models.values()) {
       const others = listed.get(model.name) ?? []
@@ -273,6 +297,14 @@ function createUnrouted(providers: readonly Provider[]): Unrouted {
     }
   }
   return { listed, open }
+}
+
+/** A backend that no rule declares. `share`: why it may be chosen, for people. */
+export function unruled(provider: Provider, share: string): Omit<Backend, 'model'> {
+  const { timeouts } = provider.config
+  const limits = createAttemptLimits(provider.rows)
+  const asSent = { edits: [], setsMaxTokens: false }
+  return { provider, weight: 1, priority: 0, share, timeouts, ...asSent, owner: provider.id, limits }
 }
 
 // In this order, so that a field in both lists is replaced.

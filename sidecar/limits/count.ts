@@ -1,5 +1,5 @@
 // One row's count for one value of its keys: the counter, and what is remembered beside it for people and for the operator.
-import type { Counter, Shortage } from './counter.ts'
+import type { Counter, Shortage, Ticket } from './counter.ts'
 import { type Demand, expectedAmount } from './demand.ts'
 import type { BudgetWarning, Reached } from './grant.ts'
 import type { CountedRow, Span } from './limit-row.ts'
@@ -18,8 +18,8 @@ export class Count {
   /** Amounts that were refused. Kept only where somebody could give more: for rows that other pods count too. */
   #refused: SlidingWindow | undefined
   #toldPercent = 0
-  /** Grants that have taken something from it and are not settled. */
-  open = 0
+  /** Takes that are not settled. */
+  #open = 0
   /** Whether the last that asked was refused. */
   last: 'Admitted' | 'Refused' = 'Admitted'
 
@@ -35,7 +35,7 @@ export class Count {
    */
   amountOf(row: CountedRow, expected: Demand, nowMs: number): number {
     const amount = expectedAmount(row, expected)
-    if (expected.least === undefined || this.open > 0) return amount
+    if (expected.least === undefined || this.#open > 0) return amount
     const left = Math.floor(this.counter.capacity() - this.counter.used(nowMs))
     return Math.min(amount, Math.max(left, expectedAmount(row, expected.least), 1))
   }
@@ -47,6 +47,18 @@ export class Count {
   /** Counts what was used by somebody else. */
   use(amount: number, atMs: number): void {
     if (amount > 0) this.counter.settle(this.counter.take(amount, atMs), amount, amount, atMs)
+  }
+
+  /** For a request that all its rows admit. */
+  noteTaken(): void {
+    this.#open++
+    this.last = 'Admitted'
+  }
+
+  /** Once for each that was noted as taken; see Counter. */
+  settle(ticket: Ticket, taken: number, actual: number, nowMs: number): void {
+    this.#open--
+    this.counter.settle(ticket, taken, actual, nowMs)
   }
 
   noteRefused(amount: number, nowMs: number): void {

@@ -12,14 +12,16 @@ import type { Operation } from '../../contract/sidecar-config.ts'
 import type { DecodedRequest } from '../request/decoded-request.ts'
 import type { Usage } from '../stream/usage.ts'
 import type { Assumed } from '../stream/usage-so-far.ts'
-import { type BodySize, measureBody } from './estimate-body.ts'
+import { measureBody } from './estimate-body.ts'
 import { Percentile95 } from './estimate-quantile.ts'
 import { Ratio } from './estimate-ratio.ts'
 import { Recent } from './estimate-recent.ts'
 import { answersOf } from './max-tokens.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
-const KEYS_MAX = 1000
+const MODELS_MAX = 1000
+/** Per model. Rules are configured, so there are few. */
+const OWNERS_MAX = 50
 /** Below so many answers a 95th percentile may miss what is usual, so it does not lower what is expected. */
 const ANSWERS_MIN = 20
 /** A body above it is not worth a tokenizer's time: 250 µs at 8 KiB, 50 ms for 8 KiB without a space. */
@@ -77,26 +79,27 @@ export interface Expected {
   /** Asked for; 0 for anything but images. */
   readonly images: number
   /** What the input was worked out from. */
-  readonly size: BodySize
+  readonly textBytes: number
+  readonly blobs: number
   /** Tokens that a tokenizer counted; undefined where the bytes decided. */
   readonly counted: number | undefined
-  /** What it is to be learnt into; undefined where there is nothing to learn. */
-  readonly basis: Basis | undefined
-}
-
-/** What is known of a model, and of its answers for one owner: found once per attempt, since its keys are new texts each time. */
-interface Basis {
-  readonly model: Learned
-  readonly output: Percentile95
+  /** Of the request. */
+  readonly maxTokens: number | undefined
+  /** What is known of the model, and of its answers for one owner: found once per attempt. Undefined where there is nothing to learn. */
+  readonly learned: Learned | undefined
+  readonly answers: Percentile95 | undefined
 }
 
 const NOTHING: Expected = Object.freeze({
   inputTokens: 0,
   outputTokens: 0,
   images: 0,
-  size: { textBytes: 0, blobs: 0 },
+  textBytes: 0,
+  blobs: 0,
   counted: undefined,
-  basis: undefined,
+  maxTokens: undefined,
+  learned: undefined,
+  answers: undefined,
 })
 
 interface Learned {
@@ -108,6 +111,8 @@ interface Learned {
   blobs: Ratio
   /** Output tokens per byte of text in a stream. */
   output: Ratio
+  /** Output tokens of its answers, by owner. */
+  answers: Recent<Percentile95>
 }
 
 function createLearned(): Learned {
@@ -116,12 +121,12 @@ function createLearned(): Learned {
     counted: new Ratio({ first: 1, weight: 1024, max: 2 }),
     blobs: new Ratio({ first: TOKENS_PER_BLOB, weight: 1, max: 1_000_000 }),
     output: new Ratio({ first: TOKENS_PER_BYTE, weight: 4096, max: 1000 }),
+    answers: new Recent(OWNERS_MAX, () => new Percentile95()),
   }
 }
 
 export class Estimator {
-  readonly #models = new Recent(KEYS_MAX, createLearned)
-  readonly #outputs = new Recent(KEYS_MAX, () => new Percentile95())
+  readonly #models = new Recent(MODELS_MAX, createLearned)
   readonly #tokenizerFor: (model: string) => Tokenizer | undefined
 
   /** Without a tokenizer, bytes decide. */
@@ -134,31 +139,33 @@ export class Estimator {
     const firstOutput = FIRST_OUTPUT[operation]
     if (firstOutput === undefined || !isBilled(asked.request)) return NOTHING
     // Of a form nothing is known but that it holds a file.
-    const size = fields.format === 'json' ? measureBody(asked.request.body) : { textBytes: 0, blobs: 1 }
-    const counted = this.#count(asked, size)
+    const { textBytes, blobs } = fields.format === 'json' ? measureBody(asked.request.body) : { textBytes: 0, blobs: 1 }
+    const counted = this.#count(asked, blobs)
     const learned = this.#models.at(asked.model)
-    const output = this.#outputs.at(`${asked.owner}\n${asked.model}`)
-    const text = counted === undefined ? learned.bytes.of(size.textBytes) : learned.counted.of(counted)
+    const answers = learned.answers.at(asked.owner)
+    const text = counted === undefined ? learned.bytes.of(textBytes) : learned.counted.of(counted)
     return {
-      inputTokens: Math.ceil(text + learned.blobs.of(size.blobs)),
-      outputTokens: Math.min(usualOutput(output, firstOutput), asked.maxTokens ?? Number.POSITIVE_INFINITY),
+      inputTokens: Math.ceil(text + learned.blobs.of(blobs)),
+      outputTokens: Math.min(usualOutput(answers, firstOutput), asked.maxTokens ?? Number.POSITIVE_INFINITY),
       images: operation === 'Images' ? answersOf(asked.request) : 0,
-      size,
+      textBytes,
+      blobs,
       counted,
-      basis: { model: learned, output },
+      maxTokens: asked.maxTokens,
+      learned,
+      answers,
     }
   }
 
   /** What the answer used, as the provider told it; what was estimated teaches nothing. `expected` is what `expect` said. */
-  learn({ maxTokens }: Pick<Asked, 'maxTokens'>, { basis, size, counted }: Expected, usage: Usage): void {
-    if (basis === undefined || usage.estimated === true) return
-    const { bytes, counted: perCounted, blobs } = basis.model
-    if (size.blobs > 0) blobs.learn(Math.max(0, usage.inputTokens - bytes.of(size.textBytes)), size.blobs)
+  learn({ learned: model, answers, textBytes, blobs, counted, maxTokens }: Expected, usage: Usage): void {
+    if (model === undefined || answers === undefined || usage.estimated === true) return
+    if (blobs > 0) model.blobs.learn(Math.max(0, usage.inputTokens - model.bytes.of(textBytes)), blobs)
     else {
-      bytes.learn(usage.inputTokens, size.textBytes)
-      if (counted !== undefined) perCounted.learn(usage.inputTokens, counted)
+      model.bytes.learn(usage.inputTokens, textBytes)
+      if (counted !== undefined) model.counted.learn(usage.inputTokens, counted)
     }
-    learnOutput(basis.output, usage.outputTokens, maxTokens)
+    learnOutput(answers, usage.outputTokens, maxTokens)
   }
 
   /** From a stream that was whole: `contentBytes` of its reader, and the output that the provider told. */
@@ -177,8 +184,8 @@ export class Estimator {
     }
   }
 
-  #count({ model, request }: Asked, size: BodySize): number | undefined {
-    if (request.body.length > COUNTED_BYTES_MAX || size.blobs > 0) return undefined
+  #count({ model, request }: Asked, blobs: number): number | undefined {
+    if (request.body.length > COUNTED_BYTES_MAX || blobs > 0) return undefined
     return this.#tokenizerFor(model)?.count(request.body)
   }
 }
@@ -195,8 +202,8 @@ function learnOutput(percentile: Percentile95, outputTokens: number, maxTokens: 
 }
 
 /** Whether too few answers were seen to say how long they are. */
-export function isGuess({ basis }: Expected): boolean {
-  return basis !== undefined && basis.output.count < ANSWERS_MIN
+export function isGuess({ answers }: Expected): boolean {
+  return answers !== undefined && answers.count < ANSWERS_MIN
 }
 
 /** What is held for it, as if it had been used: to be priced. */

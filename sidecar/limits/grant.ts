@@ -25,12 +25,12 @@ export interface BudgetWarning {
   readonly told: 'First' | 'Again'
 }
 
-/** What is taken of which counts, in one order. */
-export interface Charge {
-  readonly counts: readonly Count[]
-  readonly amounts: readonly number[]
-  /** Rows in Shadow that would have refused it. */
-  readonly shadowed: readonly Reached[]
+/** What is taken of one count. One object from the look to the settling: what a request leaves in memory is cold when it ends. */
+export interface Take {
+  readonly count: Count
+  readonly amount: number
+  /** Undefined until it is taken. */
+  ticket: Ticket | undefined
 }
 
 /** How many grants are not settled. */
@@ -39,24 +39,24 @@ export interface OpenGrants {
 }
 
 export class Grant {
+  /** Rows in Shadow that would have refused it. */
+  readonly shadowed: readonly Reached[]
   /** Of budgets, as they were when this had been taken. */
   readonly warnings: readonly BudgetWarning[]
-  readonly #charge: Charge
-  readonly #tickets: readonly Ticket[]
+  readonly #takes: readonly Take[]
   readonly #ledger: OpenGrants
   #phase: 'Open' | 'Settled' = 'Open'
 
-  constructor(charge: Charge, tickets: readonly Ticket[], warnings: readonly BudgetWarning[], ledger: OpenGrants) {
-    this.#charge = charge
-    this.#tickets = tickets
+  constructor(
+    takes: readonly Take[],
+    shadowed: readonly Reached[],
+    warnings: readonly BudgetWarning[],
+    ledger: OpenGrants,
+  ) {
+    this.#takes = takes
+    this.shadowed = shadowed
     this.warnings = warnings
     this.#ledger = ledger
-    ledger.open++
-    for (const count of charge.counts) count.open++
-  }
-
-  get shadowed(): readonly Reached[] {
-    return this.#charge.shadowed
   }
 
   /** Counts `actual` in place of what was taken. A second call is ignored: an abort may race the end. */
@@ -64,12 +64,8 @@ export class Grant {
     if (this.#phase === 'Settled') return
     this.#phase = 'Settled'
     this.#ledger.open--
-    const { counts, amounts } = this.#charge
-    for (let i = 0; i < counts.length; i++) {
-      const count = counts[i] as Count
-      const { counter, row } = count
-      count.open--
-      counter.settle(this.#tickets[i] as Ticket, amounts[i] as number, actualAmount(row.what, actual), nowMs)
+    for (const { count, amount, ticket } of this.#takes) {
+      count.settle(ticket as Ticket, amount, actualAmount(count.row.what, actual), nowMs)
     }
   }
 }

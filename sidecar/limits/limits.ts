@@ -8,15 +8,14 @@
 // nor a row that is gone for a while gives anybody a fresh window. Rejected: charging row after row and handing back when one refuses,
 // since requests at the same time would be refused for amounts that nobody used.
 import type { LimitShares, LimitsReport } from '../../contract/limit-shares.ts'
-import type { Count } from './count.ts'
 import type { CounterSource, Shortage, Ticket } from './counter.ts'
 import type { Demand } from './demand.ts'
-import { type BudgetWarning, Grant, type OpenGrants, type Reached } from './grant.ts'
+import { type BudgetWarning, Grant, type OpenGrants, type Reached, type Take } from './grant.ts'
 import { type CountedRow, isRefusing } from './limit-row.ts'
 import { RowCounts, type RowReport } from './row-counts.ts'
 import type { KeyValues } from './row-key.ts'
 import type { Shares } from './shares.ts'
-import { Survey } from './survey.ts'
+import { stricter, survey } from './survey.ts'
 
 /** Rows that no document declares any more and that are not idle; beyond it those declared first are forgotten. */
 const RETIRED_MAX = 1000
@@ -69,16 +68,12 @@ export class Limits {
     expected: Demand,
     nowMs: number,
   ): Grant | Reached | Promise<Grant | Reached> {
-    const survey = new Survey()
-    for (const row of rows) {
-      const count = this.#countsOf(row).countFor(values, nowMs)
-      survey.add(count, count.amountOf(row, expected, nowMs), nowMs)
-    }
-    if (survey.reached !== undefined) return this.#refuse(survey.reached)
-    if (survey.asksStore === 'Yes') return this.#takeFromStore(survey, nowMs)
-    const { counts, amounts } = survey
-    const tickets = counts.map(({ counter }, i) => counter.take(amounts[i] as number, nowMs))
-    return this.#grant(survey, tickets, nowMs)
+    const takes = this.#takesOf(rows, values, expected, nowMs)
+    const { reached, asksStore, shadowed } = survey(takes, nowMs)
+    if (reached !== undefined) return this.#refuse(reached)
+    if (asksStore === 'Yes') return this.#takeFromStore(takes, shadowed, nowMs)
+    for (const take of takes) take.ticket = take.count.counter.take(take.amount, nowMs)
+    return this.#grant(takes, shadowed, nowMs)
   }
 
   /** Whether a budget is used up: asked for those that then fall back (`onExhausted`), which never refuse. */
@@ -102,20 +97,29 @@ export class Limits {
     }
   }
 
-  #grant(survey: Survey, tickets: readonly Ticket[], nowMs: number): Grant {
-    for (const { row } of survey.shadowed) this.#countsOf(row).noteShadowRefused()
-    for (const count of survey.counts) count.last = 'Admitted'
-    return new Grant(survey, tickets, this.#warningsOf(survey.counts, nowMs), this.#ledger)
+  /** An array of the right length, since one that grows begins with room for 17. */
+  #takesOf(rows: readonly CountedRow[], values: KeyValues, expected: Demand, nowMs: number): Take[] {
+    const takes = new Array<Take>(rows.length)
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as CountedRow
+      const count = this.#countsOf(row).countFor(values, nowMs)
+      takes[i] = { count, amount: count.amountOf(row, expected, nowMs), ticket: undefined }
+    }
+    return takes
   }
 
-  #warningsOf(counts: readonly Count[], nowMs: number): readonly BudgetWarning[] {
+  /** All has been taken. */
+  #grant(takes: readonly Take[], shadowed: readonly Reached[], nowMs: number): Grant {
+    if (shadowed.length > 0) for (const { row } of shadowed) this.#countsOf(row).noteShadowRefused()
     let warnings = NO_WARNINGS
-    for (const count of counts) {
+    for (const { count } of takes) {
+      count.noteTaken()
       if (count.row.warnAtPercent.length === 0) continue
       const warning = count.warning(nowMs, this.#shares.passedPercentOf(count.row, nowMs))
       if (warning !== undefined) warnings = [...warnings, warning]
     }
-    return warnings
+    this.#ledger.open++
+    return new Grant(takes, shadowed, warnings, this.#ledger)
   }
 
   #refuse(reached: Reached): Reached {
@@ -127,17 +131,19 @@ export class Limits {
    * What is counted here is taken before the store is asked, so that nobody else gets it meanwhile, and comes back when the store
    * refuses.
    */
-  async #takeFromStore(survey: Survey, nowMs: number): Promise<Grant | Reached> {
-    const { counts, amounts } = survey
-    const answers = await Promise.all(counts.map((count, i) => takeOrAcquire(count, amounts[i] as number, nowMs)))
-    answers.forEach((answer, i) => {
-      if (!isTicket(answer)) survey.refuse(counts[i] as Count, answer, amounts[i] as number, nowMs)
+  async #takeFromStore(takes: readonly Take[], shadowed: readonly Reached[], nowMs: number): Promise<Grant | Reached> {
+    const answers = await Promise.all(takes.map((take) => takeOrAcquire(take, nowMs)))
+    let reached: Reached | undefined
+    takes.forEach((take, i) => {
+      const answer = answers[i] as Ticket | Shortage
+      if (isTicket(answer)) take.ticket = answer
+      else reached = stricter(reached, take, answer, nowMs)
     })
-    if (survey.reached === undefined) return this.#grant(survey, answers.filter(isTicket), nowMs)
-    answers.forEach((answer, i) => {
-      if (isTicket(answer)) counts[i]?.counter.settle(answer, amounts[i] as number, 0, nowMs)
-    })
-    return this.#refuse(survey.reached)
+    if (reached === undefined) return this.#grant(takes, shadowed, nowMs)
+    for (const { count, amount, ticket } of takes) {
+      if (ticket !== undefined) count.counter.settle(ticket, amount, 0, nowMs)
+    }
+    return this.#refuse(reached)
   }
 
   /** An older document's request may ask for a row that is no longer declared, so they are made when asked for. */
@@ -159,7 +165,8 @@ export class Limits {
   }
 }
 
-function takeOrAcquire({ counter, row }: Count, amount: number, nowMs: number): Ticket | Promise<Ticket | Shortage> {
+function takeOrAcquire({ count, amount }: Take, nowMs: number): Ticket | Promise<Ticket | Shortage> {
+  const { counter, row } = count
   const acquired = isRefusing(row) ? counter.acquire?.(amount, nowMs) : undefined
   return acquired ?? counter.take(amount, nowMs)
 }

@@ -2,7 +2,7 @@
 //
 // Read by spans, so decode must have been asked for MAX_TOKENS_FIELDS; only these few bytes are parsed. It bounds what is reserved and
 // is no policy: what is counted in the end is what the provider says, so nothing is passed by with a bound that is hidden or wrong.
-import type { DecodedRequest, Span } from '../request/decoded-request.ts'
+import type { DecodedRequest } from '../request/decoded-request.ts'
 
 /** Of Chat Completions, Completions and Messages; of Responses. */
 const BOUNDS: ReadonlySet<string> = new Set(['max_tokens', 'max_completion_tokens', 'max_output_tokens'])
@@ -35,15 +35,15 @@ type Asked = Pick<DecodedRequest, 'body' | 'fields'>
  * The most output tokens that the request asks for, all its answers together; undefined where it sets no bound. Of several bounds the
  * largest: servers differ in which of them they know.
  */
-export function maxTokensOf({ body, fields }: Asked): number | undefined {
+export function maxTokensOf(request: Asked): number | undefined {
   let bound = 0
   let answers = 1
-  for (const [field, span] of fields.spans) {
-    if (BOUNDS.has(field)) bound = Math.max(bound, count(valueAt(body, span)))
-    else if (field === ANSWERS) answers = Math.max(answers, count(valueAt(body, span)))
+  for (const field of request.fields.spans.keys()) {
+    if (BOUNDS.has(field)) bound = Math.max(bound, count(valueIn(request, field)))
+    else if (field === ANSWERS) answers = Math.max(answers, count(valueIn(request, field)))
     const names = NESTED.get(field)
     if (names === undefined) continue
-    const object = Object(valueAt(body, span)) as Record<string, unknown>
+    const object = Object(valueIn(request, field)) as Record<string, unknown>
     bound = Math.max(bound, ...names.bounds.map((name) => count(object[name])))
     answers = Math.max(answers, ...names.answers.map((name) => count(object[name])))
   }
@@ -51,15 +51,16 @@ export function maxTokensOf({ body, fields }: Asked): number | undefined {
 }
 
 /** How many answers, or images, the request asks for in `n`; 1 where it says nothing. */
-export function answersOf({ body, fields }: Asked): number {
-  const span = fields.spans.get(ANSWERS)
-  return span === undefined ? 1 : Math.max(1, count(valueAt(body, span)))
+export function answersOf(request: Asked): number {
+  return Math.max(1, count(valueIn(request, ANSWERS)))
 }
 
-/** Undefined for what is no JSON. A form's field is text, and reads as JSON where it is a number. */
-function valueAt(body: Buffer, { start, end }: Span): unknown {
+/** Undefined for what is not there, or is no JSON. A form's field is text, and reads as JSON where it is a number. */
+function valueIn({ body, fields }: Asked, field: string): unknown {
+  const span = fields.spans.get(field)
+  if (span === undefined) return undefined
   try {
-    return JSON.parse(body.toString('utf8', start, end))
+    return JSON.parse(body.toString('utf8', span.start, span.end))
   } catch {
     return undefined
   }

@@ -1,38 +1,47 @@
 // A look at all the rows of one take, before anything is taken.
-import type { Count } from './count.ts'
 import type { Shortage } from './counter.ts'
-import type { Charge, Reached } from './grant.ts'
+import type { Reached, Take } from './grant.ts'
 import { isRefusing } from './limit-row.ts'
 
-const NONE: readonly Reached[] = []
-
-export class Survey implements Charge {
-  readonly counts: Count[] = []
-  readonly amounts: number[] = []
-  shadowed: readonly Reached[] = NONE
-  /** The strictest of those that refuse: the one whose wait is the longest, of equals the first. */
-  reached: Reached | undefined
+export interface Survey {
+  /** Rows in Shadow that would refuse it. */
+  readonly shadowed: readonly Reached[]
+  /** The strictest of those that refuse. */
+  readonly reached: Reached | undefined
   /** Whether a store has to be asked, if nothing refuses. */
-  asksStore: 'Yes' | 'No' = 'No'
+  readonly asksStore: 'Yes' | 'No'
+}
 
-  add(count: Count, amount: number, nowMs: number): void {
-    this.counts.push(count)
-    this.amounts.push(amount)
-    const shortage = count.counter.shortage(amount, nowMs)
-    if (shortage === undefined) return
-    if (!isRefusing(count.row)) this.#noteShadow(count, shortage)
-    else if (shortage.kind === 'Unleased') this.asksStore = 'Yes'
-    else this.refuse(count, shortage, amount, nowMs)
-  }
+/** Nearly always. */
+const ROOM_IN_ALL: Survey = Object.freeze({ shadowed: [], reached: undefined, asksStore: 'No' })
 
-  refuse(count: Count, shortage: Shortage, amount: number, nowMs: number): void {
-    count.noteRefused(amount, nowMs)
-    const isStricter = this.reached === undefined || shortage.retryAfterMs > this.reached.shortage.retryAfterMs
-    if (isStricter) this.reached = count.reached(shortage)
+export function survey(takes: readonly Take[], nowMs: number): Survey {
+  let found = ROOM_IN_ALL
+  for (const take of takes) {
+    const shortage = take.count.counter.shortage(take.amount, nowMs)
+    if (shortage !== undefined) found = withShortage(found, take, shortage, nowMs)
   }
+  return found
+}
 
-  #noteShadow(count: Count, shortage: Shortage): void {
-    if (count.row.mode !== 'Shadow' || shortage.kind === 'Unleased') return
-    this.shadowed = [...this.shadowed, count.reached(shortage)]
+/** The one whose wait is the longest, of equals the first. */
+export function stricter(
+  known: Reached | undefined,
+  { count, amount }: Take,
+  shortage: Shortage,
+  nowMs: number,
+): Reached {
+  count.noteRefused(amount, nowMs)
+  const isStricter = known === undefined || shortage.retryAfterMs > known.shortage.retryAfterMs
+  return isStricter ? count.reached(shortage) : known
+}
+
+function withShortage(found: Survey, take: Take, shortage: Shortage, nowMs: number): Survey {
+  const { row } = take.count
+  if (isRefusing(row)) {
+    if (shortage.kind === 'Unleased') return { ...found, asksStore: 'Yes' }
+    return { ...found, reached: stricter(found.reached, take, shortage, nowMs) }
   }
+  if (row.mode !== 'Shadow' || shortage.kind === 'Unleased') return found
+  return { ...found, shadowed: [...found.shadowed, take.count.reached(shortage)] }
 }

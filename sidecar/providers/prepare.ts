@@ -67,8 +67,8 @@ const NO_BODY: readonly Buffer[] = []
 function editedBody(request: DecodedRequest, attempt: Attempt, usageEdit: BodyEdit | undefined): readonly Buffer[] {
   if (request.body.length === 0) return NO_BODY
   const modelEdit = modelEditOf(request, attempt)
-  if (modelEdit === undefined && usageEdit === undefined && attempt.edits.length === 0) return [request.body]
-  const edits = [...attempt.edits]
+  if (modelEdit === undefined && usageEdit === undefined && attempt.backend.edits.length === 0) return [request.body]
+  const edits = [...attempt.backend.edits]
   if (modelEdit !== undefined) edits.push(modelEdit)
   if (usageEdit !== undefined) edits.push(usageEdit)
   return editBody(request, edits)

@@ -6,7 +6,7 @@
 // `plan` puts them in order. A pod that no route selects has no say in failover either: there the document's order decides
 // for one provider, so the same name always goes to the same one. A request without a model (files, batches, …) has one
 // candidate, too: what one call stores, the next must find. It never looks at load, limits or health.
-import type { Balance, Dialect, RetryConfig, TimeoutsConfig } from '../../contract/sidecar-config.ts'
+import type { Balance, Dialect, RetryConfig } from '../../contract/sidecar-config.ts'
 import {
   type Backend,
   type Limited,
@@ -15,10 +15,10 @@ import {
   type Provider,
   type Rule,
   type Runtime,
+  unruled,
 } from '../config/runtime.ts'
 import { Refusal } from '../errors.ts'
 import type { DecodedRequest } from './decoded-request.ts'
-import type { BodyEdit } from './edit-body.ts'
 import { matches } from './match.ts'
 
 /** Who may answer, and by which policy. */
@@ -39,12 +39,10 @@ export interface Choice {
 
 /** One provider's part in a request. */
 export interface Attempt {
+  readonly backend: Backend
   readonly provider: Provider
-  /** Undefined for requests that name none. */
+  /** What the backend makes of the client's; undefined for requests that name none. */
   readonly model: Model | undefined
-  readonly timeouts: TimeoutsConfig
-  /** The rule's changes to the body. */
-  readonly edits: readonly BodyEdit[]
 }
 
 /** What the resources default to, for requests that no rule decides. */
@@ -74,8 +72,7 @@ export function route(runtime: Runtime, request: DecodedRequest): Choice {
 
 /** What the backend is asked for, where the client names `model`. */
 export function attemptOf(backend: Backend, model: string | undefined): Attempt {
-  const { provider, timeouts, edits } = backend
-  return { provider, model: model === undefined ? undefined : modelAt(backend, model), timeouts, edits }
+  return { backend, provider: backend.provider, model: model === undefined ? undefined : modelAt(backend, model) }
 }
 
 /** The one place that says whose clients a provider can answer. */
@@ -160,8 +157,7 @@ function choiceOf(rule: Rule | undefined, candidates: readonly Backend[], model:
 }
 
 function onlyProvider(provider: Provider): Backend {
-  const share = 'the only provider of its dialect'
-  return { provider, model: undefined, weight: 1, priority: 0, share, timeouts: provider.config.timeouts, edits: [] }
+  return { ...unruled(provider, 'the only provider of its dialect'), model: undefined }
 }
 
 /** No backend can serve: because nobody has the model, or because who has it is addressed in another dialect. */

@@ -188,7 +188,7 @@ async function takeFirst(
   allowance: Allowance,
 ): Promise<{ taken: Taken; reserved: Reservation } | undefined> {
   for (let turn = turns.next(); turn !== undefined; turn = turns.next()) {
-    const reserved = await allowance.reserve(turn.seat.backend)
+    const reserved = await allowance.reserve(turn.seat.attempt)
     if (typeof reserved === 'string') {
       turns.passOver(turn, reserved)
       continue
@@ -244,7 +244,7 @@ function endTogether(proxy: ProxyServer, { socket, record }: Upgrade, { agent, j
 /** Limits the wait for the provider's answer, and relays one that is no 101. */
 function awaitAnswer(sent: ClientRequest, upgrade: Upgrade, { attempt, credential, agent, note }: Onward): void {
   const { socket, record } = upgrade
-  const { connectMs, firstByteMs, idleMs } = attempt.timeouts
+  const { connectMs, firstByteMs, idleMs } = attempt.backend.timeouts
   const limit = setTimeout(() => {
     refuseUpgrade(upgrade, new Refusal('provider_first_byte_timeout'))
     agent.destroy()

@@ -8,7 +8,7 @@ import { Estimator } from '../../../sidecar/limits/estimate.ts'
 import { Limits } from '../../../sidecar/limits/limits.ts'
 import { createLocalSource } from '../../../sidecar/limits/local-source.ts'
 import { Shares } from '../../../sidecar/limits/shares.ts'
-import { type Choice, route } from '../../../sidecar/request/route.ts'
+import { attemptOf, type Choice, route } from '../../../sidecar/request/route.ts'
 import { NO_TOKENS, type Usage } from '../../../sidecar/stream/usage.ts'
 import { type AttemptRecord, createAttempt, finishAttempt } from '../../../sidecar/telemetry/attempt-record.ts'
 import { addAttempt, createRecord } from '../../../sidecar/telemetry/request-record.ts'
@@ -71,7 +71,7 @@ function begin(choice: Choice, admitTo: Admit) {
   const [candidate] = choice.candidates
   const allowance = admitTo(choice, record)
   if (allowance instanceof Promise || candidate === undefined) throw new Error('a local source is asked for nothing')
-  const reserve = () => allowance.reserve(candidate) as Reservation | LimitWord
+  const reserve = () => allowance.reserve(attemptOf(candidate, choice.model)) as Reservation | LimitWord
   const attempt = (end: (attempt: AttemptRecord) => void) => {
     const reserved = reserve()
     if (typeof reserved === 'string') return reserved

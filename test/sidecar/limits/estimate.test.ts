@@ -33,7 +33,7 @@ function used(inputTokens: number, outputTokens: number, change: Partial<Usage> 
 }
 
 function learn(estimator: Estimator, request: Asked, usage: Usage, times = 1): void {
-  for (let i = 0; i < times; i++) estimator.learn(request, estimator.expect(request), usage)
+  for (let i = 0; i < times; i++) estimator.learn(estimator.expect(request), usage)
 }
 
 describe('input', () => {
