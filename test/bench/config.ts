@@ -1,5 +1,4 @@
-// The configuration that is measured: a route, so that rules are matched, and a price, so that cost is worked out.
-import type { LimitConfig } from '../../contract/limit-config.ts'
+// The configuration that is measured: rules, so that they are matched, limits in the last of them, and a price, so that cost is worked out.
 import { credentialFile } from '../../contract/names.ts'
 import type { SidecarConfig } from '../../contract/sidecar-config.ts'
 import {
@@ -13,7 +12,11 @@ import {
   sidecarConfig,
 } from '../support/sidecar-config.ts'
 
-const RULE = 'route:default/chat/gpt'
+export const MODEL = 'gpt-5-mini'
+/** Of the rule with limits. */
+export const LIMITED_MODEL = 'gpt-5-nano'
+
+const LIMITED = 'route:default/chat/limited'
 const PRICE = priceConfig({
   inputPicoUsd: 250_000,
   cachedInputPicoUsd: 25_000,
@@ -21,29 +24,19 @@ const PRICE = priceConfig({
   outputPicoUsd: 2_000_000,
 })
 
-/** Limits that are counted and never reached. */
-export const ROOM_FOR_ALL: readonly LimitConfig[] = [
-  limitConfig(`${RULE}/rpm`, 'Requests', 1e12),
-  limitConfig(`${RULE}/tpm`, 'Tokens', 1e15),
-]
+/** They are counted and never reached. */
+const LIMITS = [limitConfig(`${LIMITED}/rpm`, 'Requests', 1e12), limitConfig(`${LIMITED}/tpm`, 'Tokens', 1e15)]
 
-/** `limits` are those of the rule that is measured. */
-export function benchConfig(baseURL: string, limits: readonly LimitConfig[]): SidecarConfig {
-  const openAI = provider(
-    'default/openai',
-    'OpenAI',
-    [{ name: 'gpt-5-mini', upstreamName: 'gpt-5-mini', price: PRICE }],
-    {
-      baseURL,
-      credentials: [{ name: 'primary', file: credentialFile('default', 'openai', 'primary'), weight: 1 }],
-    },
-  )
-  const backends = [backend('default/openai')]
-  const embeddings = match({ models: [{ type: 'Prefix', value: 'text-embedding-' }] })
-  const gpt = match({ models: [{ type: 'Glob', value: 'gpt-*' }] })
+export function benchConfig(baseURL: string): SidecarConfig {
+  const models = [MODEL, LIMITED_MODEL].map((name) => ({ name, upstreamName: name, price: PRICE }))
+  const credentials = [{ name: 'primary', file: credentialFile('default', 'openai', 'primary'), weight: 1 }]
+  const openAI = provider('default/openai', 'OpenAI', models, { baseURL, credentials })
+  const rule = (name: string, matches: Parameters<typeof match>[0], limits = LIMITS.slice(0, 0)) =>
+    ruleConfig(name, { matches: [match(matches)], backends: [backend('default/openai')], limits })
   const rules = [
-    ruleConfig('embeddings', { matches: [embeddings], backends }),
-    ruleConfig('gpt', { matches: [gpt], backends, limits: [...limits] }),
+    rule('embeddings', { models: [{ type: 'Prefix', value: 'text-embedding-' }] }),
+    rule('plain', { models: [{ type: 'Glob', value: 'gpt-*-mini' }] }),
+    rule('limited', { models: [{ type: 'Glob', value: 'gpt-*-nano' }] }, LIMITS),
   ]
   return sidecarConfig({ namespace: 'default', providers: [openAI], routes: [routeConfig('default/chat', rules)] })
 }
