@@ -53,6 +53,8 @@ export interface LimitsReport {
    * far as this one knows. Absent: there is none, and each counts its own.
    */
   store?: 'Up' | 'Away'
+  /** The process is about to end: nothing is open, it admits nothing more, and `used` is all that it will have used. */
+  ended?: true
 }
 
 export interface LimitReport {
@@ -122,7 +124,7 @@ function marksOf(passed: Record<string, unknown>): Record<string, PassedMark> {
 export function parseLimitsReport(json: string): { report: LimitsReport } | { problems: string[] } {
   const parsed = parse(json, isObject)
   if ('problems' in parsed) return parsed
-  const { instance, sharesVersion, limits, store } = parsed.value
+  const { instance, sharesVersion, limits, store, ended } = parsed.value
   const problems: string[] = []
   const isWhole =
     isInstance(instance, 'instance', problems) &&
@@ -132,7 +134,13 @@ export function parseLimitsReport(json: string): { report: LimitsReport } | { pr
   const whole = limits.map(({ id, share, used, wanted }) => ({
     ...{ id, share: Math.ceil(share), used: Math.ceil(used), wanted: Math.ceil(wanted) },
   }))
-  return { report: { instance, sharesVersion, limits: whole, ...((store === 'Up' || store === 'Away') && { store }) } }
+  return {
+    report: {
+      ...{ instance, sharesVersion, limits: whole },
+      ...((store === 'Up' || store === 'Away') && { store }),
+      ...(ended === true && { ended }),
+    },
+  }
 }
 
 const isVersion: Check<number | null> = (value, at, problems): value is number | null =>

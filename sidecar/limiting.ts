@@ -3,6 +3,7 @@
 // With a store it counts for all sidecars, and shares are what its absence leaves to each. Without one, in a cluster, shares are all there
 // is; a process alone has the whole of every limit.
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import type { LimitShares, LimitsReport } from '../contract/limit-shares.ts'
 import type { Log } from '../process/log.ts'
 import type { AllowanceDeps } from './attempt/allowance.ts'
@@ -48,12 +49,19 @@ export interface Limiting extends AllowanceDeps {
   awaits(): string | undefined
   /** Undefined without a store. */
   store(): StoreReport | undefined
+  /**
+   * Nothing is open and nothing more will be admitted. Resolves when the operator has asked what was used in the end, so that the rest
+   * of this pod's shares goes to others; or after some seconds, or at once where it shares nothing.
+   */
+  end(): Promise<void>
   close(): Promise<void>
 }
 
 /** A pod that gets no share all the same is not kept from what no limit concerns. */
 const SHARES_WAIT_MS = 30_000
 const ADDRESS_POLL_MS = 1000
+/** An operator asks pods that are about to end every second. */
+const LAST_REPORT_WAIT_MS = 3000
 
 /** Throws when the store's address names a file that cannot be read. */
 export async function createLimiting(options: LimitingOptions): Promise<Limiting> {
@@ -66,6 +74,8 @@ export async function createLimiting(options: LimitingOptions): Promise<Limiting
   const whole = new Shares('Whole', assigned.instance, now(), clock)
   const limits = new Limits(source, store === undefined ? assigned : whole)
   let shared: Runtime['rows'] = []
+  let phase: 'Running' | 'Ended' = 'Running'
+  const lastReport = Promise.withResolvers<void>()
   // A store that is up counts for all, and where nothing or all is refused without it, shares change nothing.
   const needsShares = (): boolean =>
     store === undefined || (store.report().state !== 'Up' && settings.onStoreFailure === 'LocalShare')
@@ -88,6 +98,10 @@ export async function createLimiting(options: LimitingOptions): Promise<Limiting
     },
     sharesReport() {
       const report = limits.sharesReport(now())
+      if (phase === 'Ended' && limits.open === 0) {
+        lastReport.resolve()
+        return { ...report, ended: true }
+      }
       if (store === undefined) return report
       const shares = new Map(shared.map((row) => [row.id, store.shareOf(row)]))
       const divided = report.limits.map((limit) => ({ ...limit, share: shares.get(limit.id) ?? limit.share }))
@@ -98,6 +112,11 @@ export async function createLimiting(options: LimitingOptions): Promise<Limiting
       return now() - assigned.startedAtMs > SHARES_WAIT_MS ? undefined : 'no share of shared limits has come yet'
     },
     store: () => store?.report(),
+    async end() {
+      if (store !== undefined || shared.length === 0 || !assigned.isGranted) return
+      phase = 'Ended'
+      await Promise.race([lastReport.promise, setTimeout(LAST_REPORT_WAIT_MS, undefined, { ref: false })])
+    },
     close: async () => store?.close(),
   }
 }

@@ -203,6 +203,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       log.info('draining', { inFlight: metrics.requestsInFlight(), timeoutMs: settings.drainTimeout })
       await drainWithin([dataPlane, upgrades], settings.drainTimeout, log)
       await recordsOf(metrics)
+      await limiting.end()
       watch.close()
       healthChecks.close()
       upstream.close()

@@ -64,6 +64,8 @@ const STEP_MS = 250
 const ASK_EVERY_MS = 2_000
 /** Whoever shares nothing: for statuses only. */
 const ASK_OTHERS_EVERY_MS = 10_000
+/** Whoever is about to end waits with its last word, but not for long. */
+const ASK_LEAVING_EVERY_MS = 1_000
 const ASKS_PER_SECOND = 50
 /** While a write is awaited: first as often as there are steps, then more slowly. */
 const AWAITED_AT_ONCE_MS = 1_500
@@ -203,11 +205,12 @@ export class ShareKeeper {
     const due = asked.filter(({ askAtMs, askedFor }) => askAtMs <= nowMs && askedFor === 'Nothing')
     const first = due.sort((a, b) => a.askAtMs - b.askAtMs).slice(0, Math.ceil((ASKS_PER_SECOND * STEP_MS) / 1_000))
     const forAllMs = (asked.length / ASKS_PER_SECOND) * 1_000
-    for (const entry of first) void this.#ask(entry, Math.max(this.#askEveryMs(entry), forAllMs))
+    for (const entry of first) void this.#ask(entry, this.#askEveryMs(entry, forAllMs))
   }
 
-  #askEveryMs({ pod }: Entry): number {
-    return this.#book.sharers.has(pod.uid) ? ASK_EVERY_MS : ASK_OTHERS_EVERY_MS
+  #askEveryMs({ pod }: Entry, forAllMs: number): number {
+    if (!this.#book.sharers.has(pod.uid)) return Math.max(ASK_OTHERS_EVERY_MS, forAllMs)
+    return pod.state === 'Ended' ? ASK_LEAVING_EVERY_MS : Math.max(ASK_EVERY_MS, forAllMs)
   }
 
   async #ask(entry: Entry, everyMs: number): Promise<void> {

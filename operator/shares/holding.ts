@@ -8,6 +8,10 @@
 // no more is used than was granted to the first. What that may have been beyond the shares that were found is orphaned: nobody
 // counts it, and it stays until the new process has shares of its own, because others for the first may still be on their way.
 //
+// A pod that goes may have used all that it was granted, and that counts on, of a month's budget for the rest of the month. Only a process
+// that has said, at its end, what it has used leaves no more behind. Until the pod is gone its share counts all the same: as long as
+// its annotation is there, an operator that starts anew reads it.
+//
 // Where a store counts for all, what was used is in the store, and a pod or a process that goes leaves nothing behind. While the store is
 // away each sidecar tells what all have used, and what one of them has used that the store does not know is its share at most. Who goes
 // away between the store's end and the next answer may have used a share that nobody counts: rejected is to count all shares of all
@@ -45,6 +49,7 @@ export class Holding {
   #heard: ReadonlyMap<string, Heard> = new Map()
   /** As its sidecar said last. */
   #store: LimitsReport['store']
+  #process: 'Running' | 'Ended' = 'Running'
   /** Written with the last grant, or to be written with the next one. */
   #passed: Passed = new Map()
   #tells: 'News' | 'Nothing' = 'Nothing'
@@ -75,7 +80,9 @@ export class Holding {
   /** What nobody else counts of what it may have used, should it end now. */
   leavesOf(id: string): number {
     if (this.#store === 'Up') return this.orphanedOf(id)
-    return this.orphanedOf(id) + (this.#store === 'Away' ? this.#grantedOf(id) : this.boundOf(id))
+    if (this.#store === 'Away') return this.orphanedOf(id) + this.#grantedOf(id)
+    const told = this.#process === 'Ended' ? this.#heard.get(id)?.used : undefined
+    return this.orphanedOf(id) + (told ?? this.boundOf(id))
   }
 
   wantedOf(id: string): number {
@@ -133,11 +140,12 @@ export class Holding {
    * What the sidecar answered; of limits of which it may yet say more (`isAwaited`), what it said before stands. Returns what a process
    * that is gone may have used, once no more can come of what it was granted.
    */
-  hear({ instance, sharesVersion, limits, store }: LimitsReport, isAwaited: (id: string) => boolean): Amounts {
+  hear({ instance, sharesVersion, limits, store, ended }: LimitsReport, isAwaited: (id: string) => boolean): Amounts {
     const earlier = this.instance === instance ? [...this.#heard].filter(([id]) => isAwaited(id)) : []
     if (this.instance !== undefined && this.instance !== instance) this.#takeOver(limits)
     this.instance = instance
     this.#store = store
+    this.#process = ended === true ? 'Ended' : 'Running'
     const told = limits.map(({ id, used, wanted }): [string, Heard] => [id, { used, wanted: Math.max(used, wanted) }])
     this.#heard = new Map([...earlier, ...told])
     const isInForce = sharesVersion === this.version && this.#addressee === instance

@@ -5,6 +5,7 @@
 //
 // What was admitted is what the provider received, which runs in this process: support/admissions.ts says how a span is counted.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { parseLimitShares, SHARES_ANNOTATION } from '../../contract/limit-shares.ts'
 import { apply, load, namespace } from './support/applications.ts'
 import { installationForTests } from './support/installation.ts'
 import { Load, type LoadedPod, type Spread } from './support/load.ts'
@@ -19,6 +20,9 @@ const MINUTES = 60_000
 
 const LIMIT = 300
 const WINDOW_MS = 10_000
+/** Far more than is asked here. */
+const DAY_LIMIT = 1_000_000
+const DAY = `route:${SHOP}/${APP}/all/day`
 /** Of the limit; shares that move among pods cost some of it, and so does a machine that is busy. */
 const USED_MIN = 0.6 * LIMIT
 /** Two and a half times the limit. */
@@ -35,7 +39,10 @@ let killed: LoadedPod | undefined
 beforeAll(async () => {
   const { cluster, provider: mock } = installation()
   const image = await provideApp(cluster, 'load')
-  const limits = [{ name: 'rpm', what: 'Requests', limit: LIMIT, window: `${WINDOW_MS / 1_000}s`, per: ['Workload'] }]
+  const limits = [
+    { name: 'rpm', what: 'Requests', limit: LIMIT, window: `${WINDOW_MS / 1_000}s`, per: ['Workload'] },
+    { name: 'day', what: 'Requests', limit: DAY_LIMIT, window: '1d', per: ['Workload'] },
+  ]
   const rules = [{ name: 'all', backends: [{ provider: { name: 'mock' } }], limits }]
   const route = { apiVersion: 'outrigger.dev/v1alpha1', kind: 'LLMRoute', metadata: { name: APP, namespace: SHOP } }
   await apply(cluster, namespace(SHOP), secret(SHOP, KEYS, { [KEY]: 'sk-mock-words-1' }))
@@ -150,6 +157,44 @@ describe('a limit of 300 requests in 10 s that a workload shares is never passed
     expect(others).toEqual([[], [], [], [], []])
   })
 })
+
+test('pods that are replaced leave of a limit for a day what they have used, and not their shares', async () => {
+  // The killed sidecar's share is lost until tomorrow; what the others have is not.
+  const before = await sharesOfTheDay()
+  for (let rollout = 0; rollout < 2; rollout++) {
+    await installation().kubectl('rollout', 'restart', `deployment/${APP}`, '--namespace', SHOP)
+    const old = new Set((await podsWithShares()).map(({ name }) => name))
+    await eventually('all pods are new', async () => {
+      const pods = await podsWithShares()
+      return pods.length === 2 && pods.every(({ name, ready }) => ready && !old.has(name))
+    })
+  }
+  const after = await eventually('what is left is shared', async () => {
+    const shares = await sharesOfTheDay()
+    return shares >= before - shop.admissions.size - DAY_LIMIT / 100 && shares
+  })
+  tell({ before, after })
+})
+
+/** Of the pods that are there, together. */
+async function sharesOfTheDay(): Promise<number> {
+  return (await podsWithShares()).reduce((sum, { shares }) => sum + (shares[DAY] ?? 0), 0)
+}
+
+async function podsWithShares(): Promise<{ name: string; ready: boolean; shares: Readonly<Record<string, number>> }[]> {
+  const which = ['--namespace', SHOP, '--selector', `app=${APP}`]
+  const { items } = await installation().read<{ items: AnnotatedPod[] }>('get', 'pods', ...which)
+  return items.map(({ metadata, status }) => {
+    const parsed = parseLimitShares(metadata.annotations?.[SHARES_ANNOTATION] ?? '')
+    const ready = status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false
+    return { name: metadata.name, ready, shares: ('shares' in parsed && parsed.shares?.shares) || {} }
+  })
+}
+
+interface AnnotatedPod {
+  metadata: { name: string; annotations?: Record<string, string> }
+  status: { conditions?: { type: string; status: string }[] }
+}
 
 function gonePods(): LoadedPod[] {
   return [...shop.pods.values()].filter(({ state }) => state === 'Gone')

@@ -73,13 +73,20 @@ test.each<LimitsReport>([
   { ...REPORT, sharesVersion: 3, limits: [] },
   { ...REPORT, store: 'Up' },
   { ...REPORT, store: 'Away' },
+  { ...REPORT, ended: true },
 ])('reads what a sidecar says: %j', (report) => {
   expect(parseLimitsReport(JSON.stringify(report))).toEqual({ report })
 })
 
 test('what a sidecar says besides is left out, and estimates are rounded up', () => {
   const [limit] = REPORT.limits
-  const more = { ...REPORT, limits: [{ ...limit, wanted: 12.1, more: 1 }], rows: [{ id: 'a' }], store: 'Slow' }
+  const more = {
+    ...REPORT,
+    limits: [{ ...limit, wanted: 12.1, more: 1 }],
+    rows: [{ id: 'a' }],
+    store: 'Slow',
+    ended: 'No',
+  }
   expect(parseLimitsReport(JSON.stringify(more))).toEqual({ report: { ...REPORT, limits: [{ ...limit, wanted: 13 }] } })
 })
 

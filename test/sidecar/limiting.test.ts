@@ -1,8 +1,10 @@
-// When a pod waits, before it is ready, for what it may count of limits that it shares with others.
-import { afterEach, expect, test } from '@jest/globals'
+// When a pod waits, before it is ready, for what it may count of limits that it shares with others; and at its end, to say what it has used.
+import { setImmediate } from 'node:timers/promises'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { createLog } from '../../process/log.ts'
 import { createRuntime } from '../../sidecar/config/runtime.ts'
 import { createLimiting, type Limiting } from '../../sidecar/limiting.ts'
+import type { Grant } from '../../sidecar/limits/grant.ts'
 import { SIDECAR_FLAGS, type SidecarSettings } from '../../sidecar/settings.ts'
 import { parseStoreAddress } from '../../sidecar/store/store-address.ts'
 import { limitConfig, provider, sidecarConfig } from '../support/sidecar-config.ts'
@@ -57,6 +59,41 @@ test.each<[name: string, settings: Partial<SidecarSettings>]>([
 test.each(['Allow', 'Deny'] as const)('a pod that shares would not help waits for none: %s', async (onStoreFailure) => {
   const { awaits } = await start({ store: AWAY, onStoreFailure })
   expect(awaits()).toBeUndefined()
+})
+
+describe('at its end a pod', () => {
+  test('waits until it was asked what it has used', async () => {
+    const { assign, instance, end, sharesReport, limits } = await start({})
+    assign({ instance, version: 1, shares: { [ID]: 5 } })
+    const [row] = limits.reports(nowMs).map(({ row }) => row)
+    const head = { method: 'POST', target: '/v1/chat/completions', rawHeaders: [] }
+    const values = { provider: 'shop/openai', model: '', head }
+    const use = { inputTokens: 0, outputTokens: 0, costPicoUsd: 0 }
+    const grant = limits.take(row === undefined ? [] : [row], values, use, nowMs) as Grant
+    expect(sharesReport()).not.toHaveProperty('ended')
+
+    let isOver = false
+    const over = end().then(() => {
+      isOver = true
+    })
+    // Something is open: that is not its last word.
+    expect(sharesReport()).not.toHaveProperty('ended')
+    await setImmediate()
+    expect(isOver).toBe(false)
+
+    grant.settle(use, nowMs)
+    expect(sharesReport()).toMatchObject({ ended: true, limits: [{ id: ID, share: 5, used: 1 }] })
+    await over
+  })
+
+  test.each<[name: string, settings: Partial<SidecarSettings>]>([
+    ['was granted nothing', {}],
+    ['counts in a store', { store: AWAY }],
+  ])('that %s does not wait', async (_name, settings) => {
+    const { end, sharesReport } = await start(settings)
+    await end()
+    expect(sharesReport()).not.toHaveProperty('ended')
+  })
 })
 
 describeWithRedis('a pod whose store is up', () => {

@@ -36,6 +36,8 @@ interface Process {
   /** Taken as used by an earlier process, at the start. */
   inherited: number
   uses: Use[]
+  /** Uses nothing more, and says so. */
+  phase: 'Running' | 'Ended'
 }
 
 export interface Pod {
@@ -104,9 +106,17 @@ export class SharingWorld {
   start(pod: Pod): void {
     this.#bury(pod)
     const instance = `${pod.uid}/${++this.#names}`
-    pod.process = { instance, startedAtMs: this.nowMs, granted: undefined, inherited: 0, uses: [] }
+    pod.process = { instance, startedAtMs: this.nowMs, granted: undefined, inherited: 0, uses: [], phase: 'Running' }
     pod.answer = undefined
     this.#adopt(pod)
+  }
+
+  /** The process is asked to end: what is open is let go. */
+  end(pod: Pod): void {
+    if (pod.process === undefined) return
+    pod.process.phase = 'Ended'
+    if (this.#options.span.type === 'Open') pod.process.uses = []
+    this.ask(pod, 0)
   }
 
   /** The pod is gone, as the API server says it. */
@@ -126,7 +136,7 @@ export class SharingWorld {
   /** Takes what it may, up to `amount`. */
   use(pod: Pod, amount: number): number {
     const { process } = pod
-    if (process === undefined || pod.limit === 0 || this.#options.counting === 'Store') return 0
+    if (process?.phase !== 'Running' || pod.limit === 0 || this.#options.counting === 'Store') return 0
     const most = Math.min(amount, this.shareOf(pod) - this.#usedBy(process))
     if (most <= 0) return 0
     process.uses.push({ atMs: this.nowMs, amount: most })
@@ -183,6 +193,7 @@ export class SharingWorld {
       sharesVersion: process.granted?.version ?? null,
       limits: pod.limit === 0 ? [] : [{ id: ID, share: this.shareOf(pod), used, wanted: Math.max(used, wanted) }],
       ...(counting === 'Store' && { store: pick(random, ['Up', 'Up', 'Up', 'Away'] as const) }),
+      ...(process.phase === 'Ended' && { ended: true as const }),
     }
   }
 
@@ -327,6 +338,7 @@ const EVENTS: readonly (readonly [weight: number, event: (happening: Happening) 
   [2, ({ world, random }) => world.passMark(pick(random, [0, 80, 95]))],
   [2, ({ world }) => world.pods.size < 5 && void world.create()],
   [1, ({ pod }) => void Object.assign(pod, { standing: 'Leaving' })],
+  [1, ({ world, random, pod }) => below(random, 3) === 0 && world.end(pod)],
   [1, ({ world, pod }) => world.remove(pod)],
   [1, ({ world, pod }) => world.start(pod)],
   [1, ({ world, random }) => below(random, 4) === 0 && world.beginAnew()],

@@ -39,6 +39,20 @@ class Quiet {
     for (const pod of this.pods.splice(count)) this.world.remove(pod)
   }
 
+  /** One pod after the other, each with a last answer. */
+  replace(): void {
+    for (const old of [...this.pods]) {
+      const pod = this.world.create()
+      this.world.watch(pod)
+      this.pods.push(pod)
+      this.world.end(old)
+      this.#ask(old)
+      this.pods.splice(this.pods.indexOf(old), 1)
+      this.world.remove(old)
+      this.run(2_000, () => 0)
+    }
+  }
+
   run(ms: number, load: Load): void {
     for (const end = this.world.nowMs + ms; this.world.nowMs < end; ) this.#tick(load)
   }
@@ -118,6 +132,20 @@ test('what pods leave behind is there again when it has left the window: 1, 5 an
       faults: [],
     })
   }
+})
+
+test('pods that end in order leave what they have used, and not their shares: a month’s budget outlives rollouts', () => {
+  const quiet = new Quiet(1_000, { type: 'Calendar', unit: 'Hour', timeZone: 'UTC' })
+  quiet.scale(4)
+  for (let rollout = 0; rollout < 5; rollout++) {
+    quiet.run(10_000, (index, _pods, limit) => (index === 0 ? Math.ceil(limit / 1_000) : 0))
+    quiet.replace()
+  }
+  const used = quiet.world.used()
+  quiet.run(60_000, oneSided)
+  expect(quiet.world.faults).toEqual([])
+  expect(used).toBeLessThan(300)
+  expect(quiet.world.used()).toBeGreaterThanOrEqual(970)
 })
 
 test('of a limit smaller than the number of pods, whoever wants it gets it', () => {
