@@ -17,7 +17,7 @@ import { KnownLimits } from './known-limits.ts'
 import { type Ledger, type LedgerEntry, openingOf } from './ledger.ts'
 import { Ledgers } from './ledgers.ts'
 import { type CountedLimits, limitIdOf, placeOf, type SharedLimit } from './shared-limit.ts'
-import { countsUntil } from './span.ts'
+import { countsUntil, spareOf } from './span.ts'
 
 export interface Plan {
   /** Annotations to write, by uid of the pod. They are taken as written from now on. */
@@ -302,7 +302,11 @@ export class ShareBook {
     const { limit, departed, places } = count
     const members = places.map(memberOf)
     const orphaned = places.reduce((sum, { entry, id }) => sum + entry.holding.orphanedOf(id), 0)
-    const divided = (most: number) => divide({ limit: most, departed: departed.total(nowMs) + orphaned, members })
+    const hasStore = places.some(({ entry }) => entry.holding.hasStore)
+    const divided = (most: number) => {
+      const spare = hasStore ? most : spareOf(limit.span, most)
+      return divide({ limit: most, departed: departed.total(nowMs) + orphaned, spare, members })
+    }
     let shares = divided(limit.limit)
     if (shares.size === 0) return
     const held = this.#heldOf(count)

@@ -77,12 +77,10 @@ export class Holding {
     return this.boundOf(id) + this.orphanedOf(id)
   }
 
-  /** What nobody else counts of what it may have used, should it end now. */
+  /** What nobody else counts of what the pod may have used, should it be gone now. */
   leavesOf(id: string): number {
-    if (this.#store === 'Up') return this.orphanedOf(id)
-    if (this.#store === 'Away') return this.orphanedOf(id) + this.#grantedOf(id)
-    const told = this.#process === 'Ended' ? this.#heard.get(id)?.used : undefined
-    return this.orphanedOf(id) + (told ?? this.boundOf(id))
+    const told = this.#process === 'Ended' && this.#store === undefined ? this.#heard.get(id)?.used : undefined
+    return told === undefined ? this.#heldBy(id) : this.orphanedOf(id) + told
   }
 
   wantedOf(id: string): number {
@@ -108,6 +106,11 @@ export class Holding {
     if (this.#store !== undefined || isSame(stillTrue(this.#passed, nowMs), passed)) return
     this.#passed = passed
     this.#tells = 'News'
+  }
+
+  /** What was used is in the store, whoever goes. */
+  get hasStore(): boolean {
+    return this.#store !== undefined
   }
 
   /** There is something to write although no share changes. A sidecar that was granted nothing yet hears it with its first shares. */
@@ -163,7 +166,8 @@ export class Holding {
   /** Another process than before says what it has found. */
   #takeOver(limits: LimitsReport['limits']): void {
     const taken = new Map(limits.map(({ id, share, used }) => [id, Math.min(share, used)]))
-    const orphaned = [...this.ids].map((id) => [id, this.leavesOf(id) - (taken.get(id) ?? 0)] as const)
+    // Whatever it said at its end: what was granted to it may come late, to the next one.
+    const orphaned = [...this.ids].map((id) => [id, this.#heldBy(id) - (taken.get(id) ?? 0)] as const)
     this.#orphaned = new Map(orphaned.filter(([, amount]) => amount > 0))
     this.#shares = new Map(limits.map(({ id, share }) => [id, share]))
     this.#before = NONE
@@ -173,6 +177,12 @@ export class Holding {
   #believe(limits: LimitsReport['limits']): void {
     const more = limits.filter(({ id, share }) => share > this.#grantedOf(id))
     this.#before = new Map([...this.#before, ...more.map(({ id, share }) => [id, share] as const)])
+  }
+
+  /** The most that its processes have used, or can use yet, and that nobody else counts. */
+  #heldBy(id: string): number {
+    if (this.#store === 'Up') return this.orphanedOf(id)
+    return this.orphanedOf(id) + (this.#store === 'Away' ? this.#grantedOf(id) : this.boundOf(id))
   }
 
   #grantedOf(id: string): number {

@@ -5,14 +5,13 @@
 //
 // What was admitted is what the provider received, which runs in this process: support/admissions.ts says how a span is counted.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { parseLimitShares, SHARES_ANNOTATION } from '../../contract/limit-shares.ts'
 import { apply, load, namespace } from './support/applications.ts'
 import { installationForTests } from './support/installation.ts'
 import { Load, type LoadedPod, type Spread } from './support/load.ts'
 import { eventually } from './support/patience.ts'
 import { signalSidecar } from './support/pod-processes.ts'
 import { provideApp } from './support/product.ts'
-import { KEY, KEYS, provider, secret, verdictOf } from './support/resources.ts'
+import { KEY, KEYS, operatorMetrics, provider, secret, verdictOf } from './support/resources.ts'
 
 const SHOP = 'limits-shop'
 const APP = 'shop'
@@ -159,41 +158,33 @@ describe('a limit of 300 requests in 10 s that a workload shares is never passed
 })
 
 test('pods that are replaced leave of a limit for a day what they have used, and not their shares', async () => {
-  // The killed sidecar's share is lost until tomorrow; what the others have is not.
-  const before = await sharesOfTheDay()
-  for (let rollout = 0; rollout < 2; rollout++) {
-    await installation().kubectl('rollout', 'restart', `deployment/${APP}`, '--namespace', SHOP)
-    const old = new Set((await podsWithShares()).map(({ name }) => name))
-    await eventually('all pods are new', async () => {
-      const pods = await podsWithShares()
-      return pods.length === 2 && pods.every(({ name, ready }) => ready && !old.has(name))
-    })
-  }
-  const after = await eventually('what is left is shared', async () => {
-    const shares = await sharesOfTheDay()
-    return shares >= before - shop.admissions.size - DAY_LIMIT / 100 && shares
+  // The killed sidecar's share counts until tomorrow.
+  const before = await departed()
+  const old = await podNames()
+  await installation().kubectl('rollout', 'restart', `deployment/${APP}`, '--namespace', SHOP)
+  await eventually('all pods are new', async () => {
+    const names = await podNames()
+    return names.length === 2 && names.every((name) => !old.includes(name))
+  })
+  const after = await eventually('metrics tell of those that are gone', async () => {
+    const amount = await departed()
+    return amount > before && amount
   })
   tell({ before, after })
+  expect(after - before).toBeLessThanOrEqual(shop.admissions.size)
 })
 
-/** Of the pods that are there, together. */
-async function sharesOfTheDay(): Promise<number> {
-  return (await podsWithShares()).reduce((sum, { shares }) => sum + (shares[DAY] ?? 0), 0)
+/** Of the limit for a day; the operator's metrics are half a minute old at most. */
+async function departed(): Promise<number> {
+  const line = `outrigger_operator_limit_shares{limit="${DAY}",state="departed"} `
+  const told = (await operatorMetrics(installation())).split('\n').find((each) => each.startsWith(line))
+  return Number(told?.slice(line.length) ?? Number.NaN)
 }
 
-async function podsWithShares(): Promise<{ name: string; ready: boolean; shares: Readonly<Record<string, number>> }[]> {
+async function podNames(): Promise<string[]> {
   const which = ['--namespace', SHOP, '--selector', `app=${APP}`]
-  const { items } = await installation().read<{ items: AnnotatedPod[] }>('get', 'pods', ...which)
-  return items.map(({ metadata, status }) => {
-    const parsed = parseLimitShares(metadata.annotations?.[SHARES_ANNOTATION] ?? '')
-    const ready = status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false
-    return { name: metadata.name, ready, shares: ('shares' in parsed && parsed.shares?.shares) || {} }
-  })
-}
-
-interface AnnotatedPod {
-  metadata: { name: string; annotations?: Record<string, string> }
-  status: { conditions?: { type: string; status: string }[] }
+  const { items } = await installation().read<{ items: { metadata: { name: string } }[] }>('get', 'pods', ...which)
+  return items.map(({ metadata }) => metadata.name)
 }
 
 function gonePods(): LoadedPod[] {

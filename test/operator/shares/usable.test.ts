@@ -148,6 +148,19 @@ test('pods that end in order leave what they have used, and not their shares: a 
   expect(quiet.world.used()).toBeGreaterThanOrEqual(970)
 })
 
+test('of a limit for a long time a pod that is killed takes little along, and whoever wants all of the rest has it', () => {
+  const quiet = new Quiet(10_000, { type: 'Calendar', unit: 'Hour', timeZone: 'UTC' })
+  quiet.scale(4)
+  for (let kill = 0; kill < 8; kill++) {
+    quiet.run(10_000, (index) => (index === 0 ? 2 : 0))
+    quiet.scale(3)
+    quiet.scale(4)
+  }
+  quiet.run(60_000, (index) => (index === 0 ? 1_000 : 0))
+  expect(quiet.world.faults).toEqual([])
+  expect(quiet.world.used()).toBeGreaterThanOrEqual(7_500)
+})
+
 test('of a limit smaller than the number of pods, whoever wants it gets it', () => {
   const quiet = new Quiet(3, { type: 'Open' })
   quiet.scale(10)
