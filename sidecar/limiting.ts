@@ -50,8 +50,8 @@ export interface Limiting extends AllowanceDeps {
   /** Undefined without a store. */
   store(): StoreReport | undefined
   /**
-   * Nothing is open and nothing more will be admitted. Resolves when the operator has asked what was used in the end, so that the rest
-   * of this pod's shares goes to others; or after some seconds, or at once where it shares nothing.
+   * Nothing is open and nothing more will be admitted. Resolves when it was asked what was used in the end, by the operator as a rule, so
+   * that the rest of this pod's shares goes to others; or after some seconds, or at once where it shares nothing.
    */
   end(): Promise<void>
   close(): Promise<void>

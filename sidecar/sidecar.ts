@@ -203,13 +203,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       log.info('draining', { inFlight: metrics.requestsInFlight(), timeoutMs: settings.drainTimeout })
       await drainWithin([dataPlane, upgrades], settings.drainTimeout, log)
       await recordsOf(metrics)
+      await accessLog?.close()
       await limiting.end()
       watch.close()
       healthChecks.close()
       upstream.close()
       await limiting.close()
       await adminServer.close()
-      await accessLog?.close()
     },
   }
 }

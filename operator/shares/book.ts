@@ -17,7 +17,7 @@ import { KnownLimits } from './known-limits.ts'
 import { type Ledger, type LedgerEntry, openingOf } from './ledger.ts'
 import { Ledgers } from './ledgers.ts'
 import { type CountedLimits, limitIdOf, placeOf, type SharedLimit } from './shared-limit.ts'
-import { countsUntil, spareOf } from './span.ts'
+import { countsUntil } from './span.ts'
 
 export interface Plan {
   /** Annotations to write, by uid of the pod. They are taken as written from now on. */
@@ -302,11 +302,7 @@ export class ShareBook {
     const { limit, departed, places } = count
     const members = places.map(memberOf)
     const orphaned = places.reduce((sum, { entry, id }) => sum + entry.holding.orphanedOf(id), 0)
-    const hasStore = places.some(({ entry }) => entry.holding.hasStore)
-    const divided = (most: number) => {
-      const spare = hasStore ? most : spareOf(limit.span, most)
-      return divide({ limit: most, departed: departed.total(nowMs) + orphaned, spare, members })
-    }
+    const divided = (most: number) => divide({ limit: most, departed: departed.total(nowMs) + orphaned, members })
     let shares = divided(limit.limit)
     if (shares.size === 0) return
     const held = this.#heldOf(count)
@@ -361,7 +357,8 @@ export class ShareBook {
 
   /**
    * What a sidecar says is believed as far as it can be: of limits that there are, and no more than there is of them. What a store counts
-   * is nobody's own: it takes nothing from the shares, which are for the time without it.
+   * is nobody's own: it takes nothing from the shares, which are for the time without it. Only where a pod leaves, no other process follows
+   * one that has ended.
    */
   #within(entry: Entry, report: LimitsReport): LimitsReport {
     const limits = report.limits.flatMap(({ id, share, used, wanted }) => {
@@ -371,6 +368,7 @@ export class ShareBook {
       const own = report.store === 'Up' ? 0 : used
       return [{ id, share: Math.min(share, most), used: Math.min(own, most), wanted: Math.min(wanted, most) }]
     })
-    return { ...report, limits }
+    const { ended, ...rest } = report
+    return { ...rest, limits, ...(ended && entry.pod.standing === 'Leaving' && { ended }) }
   }
 }

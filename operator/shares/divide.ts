@@ -12,8 +12,6 @@ export interface Division {
   readonly limit: number
   /** What sidecars that are gone may have used within the window or period. */
   readonly departed: number
-  /** How much may be granted to who does not want it, all together; absent: all. */
-  readonly spare?: number
   readonly members: readonly Member[]
 }
 
@@ -24,12 +22,12 @@ interface Aim {
 }
 
 /** New shares by key. */
-export function divide({ limit, departed, spare = limit, members: unordered }: Division): Map<string, number> {
+export function divide({ limit, departed, members: unordered }: Division): Map<string, number> {
   const members = [...unordered].sort((a, b) => (a.key < b.key ? -1 : 1))
   const open = members.filter(({ standing }) => standing !== 'Silent')
   const silent = members.filter(({ standing }) => standing === 'Silent')
   const available = Math.max(0, limit - departed - sumOf(silent, 'bound'))
-  const targets = targetsOf({ limit, available, spare }, open)
+  const targets = targetsOf(limit, available, open)
   const aims = open.map((member) => ({ member, target: targets.get(member.key) ?? 0 }))
   const step = stepOf(limit, members.length)
   const { needy = [], others = [] } = Object.groupBy(aims, (aim) => (isNeedy(aim, step) ? 'needy' : 'others'))

@@ -8,9 +8,9 @@
 // no more is used than was granted to the first. What that may have been beyond the shares that were found is orphaned: nobody
 // counts it, and it stays until the new process has shares of its own, because others for the first may still be on their way.
 //
-// A pod that goes may have used all that it was granted, and that counts on, of a month's budget for the rest of the month. Only a process
-// that has said, at its end, what it has used leaves no more behind. Until the pod is gone its share counts all the same: as long as
-// its annotation is there, an operator that starts anew reads it.
+// A pod that goes may have used all that it was granted, and that counts on, of a month's budget for the rest of the month. Only a pod
+// that leaves, and whose process has said at its end what it has used, leaves no more behind. Until the pod is gone its share counts all
+// the same: as long as its annotation is there, an operator that starts anew reads it.
 //
 // Where a store counts for all, what was used is in the store, and a pod or a process that goes leaves nothing behind. While the store is
 // away each sidecar tells what all have used, and what one of them has used that the store does not know is its share at most. Who goes
@@ -49,7 +49,8 @@ export class Holding {
   #heard: ReadonlyMap<string, Heard> = new Map()
   /** As its sidecar said last. */
   #store: LimitsReport['store']
-  #process: 'Running' | 'Ended' = 'Running'
+  /** What its process has said at its end. */
+  #last: ReadonlyMap<string, Heard> = new Map()
   /** Written with the last grant, or to be written with the next one. */
   #passed: Passed = new Map()
   #tells: 'News' | 'Nothing' = 'Nothing'
@@ -79,8 +80,8 @@ export class Holding {
 
   /** What nobody else counts of what the pod may have used, should it be gone now. */
   leavesOf(id: string): number {
-    const told = this.#process === 'Ended' && this.#store === undefined ? this.#heard.get(id)?.used : undefined
-    return told === undefined ? this.#heldBy(id) : this.orphanedOf(id) + told
+    const last = this.#store === undefined ? this.#last.get(id) : undefined
+    return last === undefined ? this.#heldBy(id) : this.orphanedOf(id) + last.used
   }
 
   wantedOf(id: string): number {
@@ -106,11 +107,6 @@ export class Holding {
     if (this.#store !== undefined || isSame(stillTrue(this.#passed, nowMs), passed)) return
     this.#passed = passed
     this.#tells = 'News'
-  }
-
-  /** What was used is in the store, whoever goes. */
-  get hasStore(): boolean {
-    return this.#store !== undefined
   }
 
   /** There is something to write although no share changes. A sidecar that was granted nothing yet hears it with its first shares. */
@@ -148,9 +144,10 @@ export class Holding {
     if (this.instance !== undefined && this.instance !== instance) this.#takeOver(limits)
     this.instance = instance
     this.#store = store
-    this.#process = ended === true ? 'Ended' : 'Running'
     const told = limits.map(({ id, used, wanted }): [string, Heard] => [id, { used, wanted: Math.max(used, wanted) }])
     this.#heard = new Map([...earlier, ...told])
+    // Of limits that it does not name it has said nothing.
+    this.#last = new Map(ended === true ? told : [])
     const isInForce = sharesVersion === this.version && this.#addressee === instance
     this.confirmed = isInForce ? 'Yes' : 'No'
     if (!isInForce) {

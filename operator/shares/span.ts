@@ -14,19 +14,6 @@ export function spanOf(config: LimitConfig | BudgetConfig): Span {
   return config.windowMs === undefined ? { type: 'Open' } : { type: 'Window', windowMs: config.windowMs }
 }
 
-const LONG_MS = 3_600_000
-/** A tenth of a month's budget is what three days use. */
-const SPARE_PART_OF_LONG = 10
-
-/**
- * How much of a limit is granted before anybody wants it. Of a long span a part only: what a pod that is killed was granted counts as used
- * until the span is over, and whoever wants more has it within seconds.
- */
-export function spareOf(span: Span, limit: number): number {
-  const isLong = span.type === 'Calendar' || (span.type === 'Window' && span.windowMs >= LONG_MS)
-  return isLong ? Math.ceil(limit / SPARE_PART_OF_LONG) : limit
-}
-
 /** Milliseconds since the epoch, as `nowMs` is. */
 export function countsUntil(span: Span, nowMs: number): number {
   switch (span.type) {

@@ -1,5 +1,5 @@
 // What each sidecar's share of one count should come to, if it could be so at once. In: how much there is, and what each wants. Out: an
-// amount for each. What nobody wants is spread evenly, since it cannot be known who needs it next: all of it, or as much as may be spared.
+// amount for each, which together are all that there is: what nobody wants is spread evenly, since it cannot be known who needs it next.
 import { fairParts } from './fair-parts.ts'
 
 export interface Member {
@@ -21,17 +21,8 @@ export interface Member {
 /** Of the limit, for all together who want nothing now and would have nothing for their first request. */
 const FLOORS_PART = 50
 
-/** What there is for these members, none of which is silent. */
-export interface Supply {
-  /** The whole count's. */
-  readonly limit: number
-  readonly available: number
-  /** How much of it may go to who does not want it, all together. */
-  readonly spare: number
-}
-
-/** By key. */
-export function targetsOf({ limit, available, spare }: Supply, members: readonly Member[]): Map<string, number> {
+/** By key; `available` is for these members, none of which is silent. `limit` is the whole count's. */
+export function targetsOf(limit: number, available: number, members: readonly Member[]): Map<string, number> {
   const ordered = [...members].sort(byUrgency)
   const isScarce = ordered.reduce((sum, member) => sum + needOf(member), 0) > available
   const floors = isScarce ? floorsOf(limit, ordered) : []
@@ -56,7 +47,6 @@ export function targetsOf({ limit, available, spare }: Supply, members: readonly
   // Of what cannot be spread evenly, who has a share beyond its need keeps it, so that it does not wander about.
   const unneeded = ({ key, share }: Member): number => share - (targets.get(key) ?? 0)
   staying.sort((a, b) => unneeded(b) - unneeded(a))
-  left = Math.min(left, spare)
   give(
     staying,
     staying.map(() => left),

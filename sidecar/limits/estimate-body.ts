@@ -12,7 +12,7 @@ const BACKSLASH = 0x5c
 const ESCAPED_IN_BASE64 = '/nr'
 const IS_BASE64 = base64Bytes()
 
-export interface BodySize {
+interface BodySize {
   textBytes: number
   /** Strings of base64. */
   blobs: number

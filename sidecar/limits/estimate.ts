@@ -21,7 +21,7 @@ import type { Tokenizer } from './tokenizer.ts'
 
 const MODELS_MAX = 1000
 /** Per model. Rules are configured, so there are few. */
-const OWNERS_MAX = 50
+const OWNERS_MAX = 100
 /** Below so many answers a 95th percentile may miss what is usual, so it does not lower what is expected. */
 const ANSWERS_MIN = 20
 /** A body above it is not worth a tokenizer's time: 250 µs at 8 KiB, 50 ms for 8 KiB without a space. */

@@ -105,8 +105,7 @@ test.each([
   ['as it was', 600],
   ['larger', 100_000],
 ])('a limit that is taken away and comes back %s can be used at once', async (_name, limit) => {
-  // Of longer ones a part is kept back for those who want it.
-  const hourly = RPM.map((rpm): LLMRouteLimit => ({ ...rpm, window: '59m' }))
+  const hourly = RPM.map((rpm): LLMRouteLimit => ({ ...rpm, window: '1h' }))
   openLimited(hourly)
   for (const name of ['a', 'b']) cluster().node.run('shop', name)
   await cluster().advance(15_000)

@@ -111,9 +111,10 @@ export class SharingWorld {
     this.#adopt(pod)
   }
 
-  /** The process is asked to end: what is open is let go. */
+  /** The pod is asked to end, and its process has let go what was open. */
   end(pod: Pod): void {
     if (pod.process === undefined) return
+    pod.standing = 'Leaving'
     pod.process.phase = 'Ended'
     if (this.#options.span.type === 'Open') pod.process.uses = []
     this.ask(pod, 0)

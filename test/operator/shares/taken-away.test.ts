@@ -11,8 +11,6 @@ const OTHER = 'route:shop/chat//other'
 const STEP_MS = 2_000
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-/** Of so long a span a share would else be a part only. */
-const EVERYTHING = 1_000_000
 
 interface Pod {
   readonly annotation: LimitShares | undefined
@@ -34,8 +32,8 @@ class Shop {
 
   /** With two pods that have even shares of it, of which they have used a little. */
   constructor(limit: number) {
-    this.set('a', { annotation: undefined, used: 10, answers: 'Yes' })
-    this.set('b', { annotation: undefined, used: 10, answers: 'Yes' })
+    this.set('a', { annotation: undefined, used: 10, wanted: 10, answers: 'Yes' })
+    this.set('b', { annotation: undefined, used: 10, wanted: 10, answers: 'Yes' })
     this.limit(limit)
     this.run(MINUTE_MS)
     expect(this.shares()).toEqual([limit / 2, limit / 2])
@@ -55,7 +53,7 @@ class Shop {
     const pod = {
       annotation: undefined,
       used: 0,
-      wanted: EVERYTHING,
+      wanted: 0,
       answers: 'Yes',
       ...this.#pods.get(uid),
       ...change,
@@ -261,12 +259,10 @@ test('a limit that was raised is divided as it was until that can be remembered'
   shop.ledger = 'Unreachable'
   shop.limit(100_000)
   shop.set('a', { used: 290, wanted: 500 })
-  shop.set('b', { wanted: 20 })
   shop.run(2 * MINUTE_MS)
   const [ofA = 0] = shop.shares()
   expect({ more: ofA >= 500, granted: shop.granted() }).toEqual({ more: true, granted: 600 })
   shop.ledger = 'Written'
-  for (const pod of ['a', 'b']) shop.set(pod, { wanted: EVERYTHING })
   shop.run(MINUTE_MS)
   expect(shop.granted()).toBe(100_000)
 })
