@@ -69,6 +69,9 @@ truncation: $(INSTALLED) ## Cuts every recorded stream at every byte, before a s
 store: $(INSTALLED) ## Counts in a real Redis for minutes: windows in full, random interleavings, failovers; STORE_CASES=NUMBER.
 	STORE_CASES=$(or $(STORE_CASES),100000) $(JEST) test/sidecar/store
 
+store-costs: $(INSTALLED) ## Measures round trips and waits of a store, well and in trouble, and writes docs/store.md; a minute.
+	$(SCRIPT) test/sidecar/store/measure.ts
+
 limits: $(INSTALLED) ## Plays 100000 random lives of limits and budgets against a naive model; LIMIT_RUNS=NUMBER for another number.
 	LIMIT_RUNS=$(or $(LIMIT_RUNS),100000) $(JEST) test/sidecar/limits/interleavings
 
@@ -90,4 +93,4 @@ accuracy: $(INSTALLED) ## Measures limits over 1, 2 and 8 sidecars, in Redis and
 clean: ## Removes what was built; dependencies stay.
 	rm -rf dist .cache
 
-.PHONY: help install run test check format generate golden build image demo bench fuzz truncation store limits aborts chaos day shares accuracy clean
+.PHONY: help install run test check format generate golden build image demo bench fuzz truncation store store-costs limits aborts chaos day shares accuracy clean

@@ -1,4 +1,4 @@
-// The measured rows as Markdown, and the place in docs/limits.md where they stand.
+// The measured rows as Markdown.
 import type { Cell, Figure, Result } from './cell.ts'
 import { KINDS } from './kinds.ts'
 
@@ -7,8 +7,6 @@ export interface Row {
   readonly result: Result
 }
 
-const BEGIN = '<!-- `make accuracy` writes from here -->'
-const END = '<!-- to here -->'
 const COUNTED = { Alone: 'by itself', Store: 'in Redis', Shares: 'by shares' } as const
 const AIMS = { Even: 'even', OneSided: 'one-sided' } as const
 
@@ -42,12 +40,4 @@ function tableOf(
   ])
   const head = ['counted', 'sidecars', 'load', ...columns]
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`)
-}
-
-/** The page with these tables in place of the last ones. Throws where the page has no place for them. */
-export function withTables(page: string, tables: string): string {
-  const [before, rest] = page.split(BEGIN)
-  const after = rest?.split(END)[1]
-  if (before === undefined || after === undefined) throw new Error(`no lines "${BEGIN}" and "${END}"`)
-  return `${before}${BEGIN}\n\n${tables}\n\n${END}${after}`
 }

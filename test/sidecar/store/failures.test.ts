@@ -19,6 +19,7 @@ import {
   openSources,
   sleep,
 } from './sources.ts'
+import { FORGOTTEN_SCRIPTS, TROUBLES } from './troubles.ts'
 import { describeWithRedis } from './with-redis.ts'
 
 const LIMIT = 1000
@@ -71,29 +72,6 @@ async function sumInStore(): Promise<number> {
   return key === undefined ? 0 : Number(await redis.client.hget(key, 'sum'))
 }
 
-interface Trouble {
-  readonly name: string
-  begin(): Promise<void> | void
-  end(): Promise<void> | void
-  /** What the store held is lost. */
-  readonly forgets?: boolean
-}
-
-const TROUBLES: readonly Trouble[] = [
-  { name: 'is stopped', begin: () => redis.signal('SIGSTOP'), end: () => redis.signal('SIGCONT') },
-  { name: 'is killed', begin: () => redis.signal('SIGKILL'), end: () => redis.restart(), forgets: true },
-  {
-    name: 'is out of memory',
-    begin: async () => void (await redis.client.config('SET', 'maxmemory', '1')),
-    end: async () => void (await redis.client.config('SET', 'maxmemory', '0')),
-  },
-  {
-    name: 'has become a replica',
-    begin: async () => void (await redis.client.replicaof('127.0.0.1', 1)),
-    end: async () => void (await redis.client.replicaof('NO', 'ONE')),
-  },
-]
-
 /** The most and the least that may be admitted; leases of before may still be spent. */
 const EXPECTED: Readonly<Record<OnStoreFailure, [least: number, most: number]>> = {
   Allow: [ASKED, ASKED],
@@ -108,14 +86,14 @@ describeWithRedis.each(TROUBLES)('a store that $name', ({ begin, end, forgets = 
     await redis.client.connect()
     // A busy machine may miss the deadline even now.
     await eventually(async () => source.report().state === 'Up' && isAdmitted(await ask(counter, 1)))
-    await begin()
+    await begin(redis)
     const { admitted, longestMs } = await askMany(counter)
     const [least, most] = EXPECTED[policy]
     expect(admitted).toBeGreaterThanOrEqual(least)
     expect(admitted).toBeLessThanOrEqual(most)
     expect(longestMs).toBeLessThan(WAIT_MAX_MS)
     expect(changes.at(-1)).toMatchObject({ from: 'Up', to: 'Failed' })
-    await end()
+    await end(redis)
     await eventually(() => source.report().state === 'Up')
     await eventually(async () => (await sumInStore()) >= (forgets ? admitted : admitted + 1))
     await eventually(() => source.report().unsettled === 0)
@@ -154,7 +132,7 @@ describeWithRedis('a store', () => {
   test('that has forgotten its scripts is told them again, and nobody notices', async () => {
     const [source, counter] = await open('Deny', 1000)
     for (let i = 0; i < 5; i++) {
-      await redis.client.script('FLUSH')
+      await FORGOTTEN_SCRIPTS.begin(redis)
       expect((await askMany(counter)).admitted).toBe(ASKED)
     }
     expect(source.report()).toMatchObject({ state: 'Up', failures: 0, failedCalls: 0 })

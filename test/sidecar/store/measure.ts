@@ -1,15 +1,32 @@
-// Measures what a store costs: node test/sidecar/store/measure.ts. Eight sidecars in one process and one Redis on loopback, so the times
+// Measures what a store costs, and what its troubles do, and writes docs/store.md: `make store-costs`. Eight sidecars in one process and one Redis on loopback, so the times
 // are upper bounds of what one sidecar pays; the numbers of round trips are not.
-import type { Counter } from '../../../sidecar/limits/counter.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Counter, Shortage, Ticket } from '../../../sidecar/limits/counter.ts'
 import type { CountedRow } from '../../../sidecar/limits/limit-row.ts'
 import { createLocalSource } from '../../../sidecar/limits/local-source.ts'
 import type { StoreSource } from '../../../sidecar/store/store-source.ts'
+import { withTables } from '../../support/written-tables.ts'
 import { startRedis } from './redis.ts'
-import { ask, closeAll, countersOf, isAdmitted, limitRow, now, openSources, sleep, wallClock } from './sources.ts'
+import {
+  ask,
+  closeAll,
+  countersOf,
+  eventually,
+  isAdmitted,
+  limitRow,
+  now,
+  openSources,
+  sleep,
+  wallClock,
+} from './sources.ts'
+import { FORGOTTEN_SCRIPTS, TROUBLES, type Trouble } from './troubles.ts'
 
 const SECONDS = 6
 const REQUESTS_PER_SECOND = 1000
 const TURN_MS = 4
+/** Of what `local-share` may admit by itself. */
+const SHARE = 100
 
 const redis = await startRedis()
 
@@ -108,36 +125,74 @@ async function cost(): Promise<string> {
   return rows.join('\n')
 }
 
-/** What requests wait for when the store stops answering in the middle, 1000 of them within a second. */
-async function stopped(): Promise<string> {
-  const [source] = await openSources(redis.url, 1, { timeoutMs: 20, onFailure: 'Allow' })
-  const [counter] = source === undefined ? [] : countersOf([source], requests(AMPLE))
-  if (source === undefined || counter === undefined) return ''
-  await ask(counter, 1)
-  redis.signal('SIGSTOP')
+/** What requests wait for while the store cannot be counted in, 1000 within a second, and how many are admitted by each policy. */
+async function waitsWhile({ name, begin, end }: Trouble): Promise<string> {
   const waits: number[] = []
-  const all: Promise<unknown>[] = []
+  const admitted: number[] = []
+  for (const onFailure of ['LocalShare', 'Allow', 'Deny'] as const) {
+    const [source] = await openSources(redis.url, 1, { timeoutMs: 20, onFailure, shareOf: () => SHARE })
+    const [counter] = source === undefined ? [] : countersOf([source], requests(AMPLE))
+    if (source === undefined || counter === undefined) throw new Error('no source')
+    await ask(counter, 1)
+    await begin(redis)
+    const answers = await askWithinASecond(counter, waits)
+    admitted.push(answers.filter(isAdmitted).length)
+    await end(redis)
+    await eventually(() => source.report().state === 'Up')
+    await source.close()
+    await redis.client.flushall()
+  }
+  const waited = ((100 * waits.filter((ms) => ms > 1).length) / waits.length).toFixed(1)
+  waits.sort((a, b) => a - b)
+  const [p99, p999, longest] = [0.99, 0.999, 1].map((part) => at(waits, part).toFixed(1))
+  return `| ${[name, ...admitted, `${waited} %`, p99, p999, longest].join(' | ')} |`
+}
+
+async function askWithinASecond(counter: Counter, waits: number[]): Promise<(Ticket | Shortage)[]> {
+  const all: Promise<Ticket | Shortage>[] = []
   for (let asked = 0; asked < 1000; asked++) {
     const beganMs = now()
-    all.push(ask(counter, 1).then(() => waits.push(now() - beganMs)))
+    const answer = ask(counter, 1)
+    all.push(answer)
+    void answer.then(() => waits.push(now() - beganMs))
     if (asked % TURN_MS === 0) await sleep(TURN_MS)
   }
-  await Promise.all(all)
-  redis.signal('SIGCONT')
-  await source.close()
-  waits.sort((a, b) => a - b)
-  const waited = waits.filter((ms) => ms > 1).length
-  return `| ${waited} | ${[0.5, 0.99, 0.999].map((part) => waits[Math.floor(part * waits.length)]?.toFixed(1)).join(' | ')} |`
+  return await Promise.all(all)
+}
+
+function at(sorted: readonly number[], part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0
+}
+
+function tableOf(head: readonly string[], rows: readonly string[]): string {
+  return [`| ${head.join(' | ')} |`, `| ${head.map(() => '---').join(' | ')} |`, ...rows].join('\n')
+}
+
+async function each<T>(items: readonly T[], row: (item: T) => Promise<string>): Promise<string[]> {
+  const rows: string[] = []
+  for (const item of items) rows.push(await row(item))
+  return rows
 }
 
 await redis.client.connect()
-console.log(
-  '| load, 1000 a second | asked | admitted | round trips per 1000 asked | waited | wait p50 ms | wait p99 ms |',
-)
-console.log('| --- | --- | --- | --- | --- | --- | --- |')
-for (const load of LOADS) console.log(await measure(load))
-console.log('\n| admission and settlement without a round trip | ns |\n| --- | --- |')
-console.log(await cost())
-console.log('\n| store stopped, 1000 requests: waited | p50 ms | p99 ms | p99.9 ms |\n| --- | --- | --- | --- |')
-console.log(await stopped())
+const loadHead = ['1000 a second', 'asked', 'admitted', 'round trips per 1000', 'waited for one', 'p50 ms', 'p99 ms']
+const waitsHead = [
+  '1000 asked of a store that',
+  'local-share',
+  'allow',
+  'deny',
+  'waited',
+  'p99 ms',
+  'p99.9 ms',
+  'longest ms',
+]
+const tables = [
+  ...['With the store up; a wait is that for a round trip:', tableOf(loadHead, await each(LOADS, measure))],
+  ...['An admission and its settlement without a round trip:', tableOf(['counted', 'ns'], [await cost()])],
+  'Admitted by each policy, and waits of all three together, while the store cannot be counted in; the deadline is 20 ms and the share 100:',
+  tableOf(waitsHead, await each([...TROUBLES, FORGOTTEN_SCRIPTS], waitsWhile)),
+].join('\n\n')
 await redis.stop()
+console.log(tables)
+const page = path.join(import.meta.dirname, '../../../docs/store.md')
+writeFileSync(page, withTables(readFileSync(page, 'utf8'), 'store-costs', tables))
