@@ -110,7 +110,7 @@ export class Limits {
 
   /** All has been taken. */
   #grant(takes: readonly Take[], shadowed: readonly Reached[], nowMs: number): Grant {
-    if (shadowed.length > 0) for (const { row } of shadowed) this.#countsOf(row).noteShadowRefused()
+    for (const { row } of shadowed) this.#countsOf(row).noteShadowRefused()
     let warnings = NO_WARNINGS
     for (const { count } of takes) {
       count.noteTaken()
